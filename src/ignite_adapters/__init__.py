@@ -1,0 +1,1 @@
+"""One folder per outside thing. A driver is imported nowhere else, and its errors stop here."""

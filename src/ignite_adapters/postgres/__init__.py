@@ -1,0 +1,1 @@
+"""PostgreSQL: stores, migrations, the embedded server. No other room imports psycopg."""

@@ -1,0 +1,1 @@
+"""The composition: settings, container, HTTP API, workers, command line, simulator."""

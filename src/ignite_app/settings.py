@@ -1,0 +1,149 @@
+"""Every setting, its default, and what it does. Loaded by `settings_loader` from YAML and environment.
+
+Secrets are `Secret`: they print as stars. Paths are strings; relative ones are relative to the
+working directory.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from ignite_domain.governance.words import Mode
+
+
+class Secret(str):
+    """A value that must not be shown: `repr` and `config` print stars."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+@attrs.frozen
+class DatabaseSettings:
+    dsn: Secret = Secret("")  # empty: an embedded server in data_dir
+    data_dir: str = ".ignite/postgres"
+    pool_size: int = attrs.field(default=8, validator=attrs.validators.ge(2))
+    event_retention_months: int = attrs.field(default=25, validator=attrs.validators.ge(1))
+    partitions_ahead: int = attrs.field(default=3, validator=attrs.validators.ge(1))
+
+
+@attrs.frozen
+class BucketSettings:
+    kind: str = attrs.field(default="directory", validator=attrs.validators.in_(("directory", "s3", "memory")))
+    name: str = "jvc-email-data"
+    directory: str = ".ignite/bucket"  # kind directory: the bucket is the folder directory/name
+    endpoint_url: str = ""  # kind s3: empty means AWS
+    region: str = "us-east-1"
+    access_key: Secret = Secret("")
+    secret_key: Secret = Secret("")
+    poll_seconds: float = 300.0
+
+
+@attrs.frozen
+class DnsSettings:
+    nameserver: str = ""  # "ip:port"; empty: the system's resolver
+    timeout_seconds: float = 5.0
+    concurrency: int = 100
+
+
+@attrs.frozen
+class VerifierSettings:
+    url: str = ""  # empty: no third party; addresses stop at 0.25
+    api_key: Secret = Secret("")
+    batch: int = 500
+    timeout_seconds: float = 15.0
+    poll_seconds: float = 20.0
+
+
+@attrs.frozen
+class VmtaSettings:
+    """One virtual MTA as PMTA's configuration names it. `cold`: under the warm-up ladder."""
+
+    name: str
+    ip: str
+    cold: bool = False
+
+
+@attrs.frozen
+class PmtaSettings:
+    host: str = "127.0.0.1"
+    smtp_port: int = 2525
+    smtp_connections: int = attrs.field(default=4, validator=attrs.validators.ge(1))
+    ssh_port: int = 22
+    ssh_user: str = "ignite"
+    ssh_key: str = ""  # path of the private key
+    ssh_host_key: str = ""  # the host's public key, one line, as in known_hosts without the host
+    accounting_dir: str = ".ignite/acct"
+    accounting_poll_seconds: float = 10.0
+    vmtas: tuple[VmtaSettings, ...] = ()
+
+
+@attrs.frozen
+class GovernanceSettings:
+    mode: Mode | None = None  # None: act on the host key the supervisor generated in this run, else observe
+    generated_host_key: str = ""  # set by the supervisor alone
+    max_stop_share: float = attrs.field(default=0.25, validator=[attrs.validators.gt(0), attrs.validators.le(1)])
+    min_dwell_seconds: float = 600.0
+    apply_poll_seconds: float = 15.0
+    queue_rate_per_hour: int = 20000  # the unrestricted rate of one queue, written to the include file
+
+
+@attrs.frozen
+class CampaignSettings:
+    frequency_hours: float = 72.0
+    isp_daily_quota: int = 0  # 0: no quota
+    batch: int = 500
+    deadline_hours: float = 24.0
+
+
+@attrs.frozen
+class TrackingSettings:
+    secret: Secret = Secret("")
+    base_url: str = "http://127.0.0.1:8025"
+    owned_domains: tuple[str, ...] = ("discountblog.com",)
+    click_valid_days: int = 90
+
+
+@attrs.frozen
+class ApiSettings:
+    host: str = "127.0.0.1"
+    port: int = 8025
+    keys: dict[str, Secret] = attrs.field(factory=dict)  # name -> key; the name is the author in the audit
+    console_token: Secret = Secret("")  # one-time link that sets the console's cookie (demo)
+    live_queue: int = 1000  # messages a slow WebSocket client may lag before it is closed
+
+
+@attrs.frozen
+class ClockSettings:
+    rate: float = attrs.field(default=1.0, validator=attrs.validators.gt(0))
+    anchor_real: float = 0.0
+    anchor_business: datetime | None = None
+
+
+@attrs.frozen
+class LogSettings:
+    level: str = "info"
+    file: str = ""  # empty: standard error
+
+
+@attrs.frozen
+class Settings:
+    database: DatabaseSettings = attrs.field(factory=DatabaseSettings)
+    bucket: BucketSettings = attrs.field(factory=BucketSettings)
+    dns: DnsSettings = attrs.field(factory=DnsSettings)
+    verifier: VerifierSettings = attrs.field(factory=VerifierSettings)
+    pmta: PmtaSettings = attrs.field(factory=PmtaSettings)
+    governance: GovernanceSettings = attrs.field(factory=GovernanceSettings)
+    campaign: CampaignSettings = attrs.field(factory=CampaignSettings)
+    tracking: TrackingSettings = attrs.field(factory=TrackingSettings)
+    api: ApiSettings = attrs.field(factory=ApiSettings)
+    clock: ClockSettings = attrs.field(factory=ClockSettings)
+    log: LogSettings = attrs.field(factory=LogSettings)
+
+
+ENV_PREFIX: Final = "IGNITE_"
+PACKAGE: Final = Path(__file__).parent
