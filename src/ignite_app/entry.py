@@ -1,0 +1,24 @@
+"""The `ignite` command's front door: says what is missing before anything heavy is imported."""
+
+import sys
+
+
+def main() -> None:
+    """Run the command line; exits 2 naming the extra if the application's libraries are not installed."""
+    try:
+        import asyncssh  # noqa: F401  # stands for [adapters]
+        import cyclopts  # noqa: F401  # stands for [app]
+    except ModuleNotFoundError as missing:
+        print(
+            f"ignite: {missing.name} is not installed. The command needs the extra 'app': "
+            "pip install 'ignite-platform[app]'",
+            file=sys.stderr,
+        )
+        raise SystemExit(2) from None
+    from ignite_app.cli.main import run
+
+    raise SystemExit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()
