@@ -1,0 +1,1 @@
+"""The command line: parses, composes through the container, prints. Decides nothing."""
