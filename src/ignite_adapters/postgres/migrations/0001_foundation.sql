@@ -247,7 +247,8 @@ create table mailing_sends (
     unique (campaign_id, subscriber_id)
 );
 create index mailing_sends_todo on mailing_sends (campaign_id, id) where state in ('waiting', 'claimed', 'in_doubt');
-create index mailing_sends_person on mailing_sends (subscriber_id, injected_at) where state = 'injected';
+create index mailing_sends_person on mailing_sends (subscriber_id)
+    where state in ('claimed', 'in_doubt', 'injected');  -- the gate's frequency rule
 
 create table mailing_warmup_days (
     vmta         text not null,
