@@ -1,0 +1,39 @@
+// What the console reads from the API, and the only file that knows its shapes.
+
+export const ISPS = ["gmail", "yahoo", "microsoft", "apple", "comcast", "att", "cox", "charter"] as const;
+export const KINDS = ["reputation", "throttle", "pool", "warmup", "emergency", "suppression"] as const;
+export const ISP_NAME: Record<string, string> = {
+  gmail: "Gmail", yahoo: "Yahoo", microsoft: "Microsoft", apple: "Apple",
+  comcast: "Comcast", att: "AT&T", cox: "Cox", charter: "Charter", elsewhere: "Elsewhere",
+};
+
+export interface Loop { at: string; steps: Record<string, number> }
+export interface AgentRow {
+  isp: string; agent: string; mode: string; state: string; reason: string;
+  evaluations: number; evaluated_at: string | null;
+}
+export interface Decision {
+  id: number; at: string; until: string; isp: string | null; agent: string; action: string;
+  target_type: string; target: string; status: string; reason: string; rule: string; mode: string;
+}
+export interface SignalPoint { at: string; isp: string; signal: string; n: number; x: number }
+export interface Variant { name: string; subject: string; sent: number; clicks: number; winner?: boolean }
+export interface Campaign {
+  id: number; name: string; kind: string; status: string; counts: Record<string, number>; variants: Variant[];
+}
+export interface LiveMessage { id: number; type: string; at: string; isp: string | null; data: Record<string, unknown> }
+
+export class ApiError extends Error {
+  constructor(readonly status: number, message: string) { super(message); }
+}
+
+export async function get<T>(path: string): Promise<T> {
+  const answer = await fetch(`/api/v1/${path}`, { headers: { Accept: "application/json" }, credentials: "same-origin" });
+  if (!answer.ok) {
+    const problem = (await answer.json().catch(() => ({}))) as { title?: string; detail?: string };
+    throw new ApiError(answer.status, problem.detail ?? problem.title ?? answer.statusText);
+  }
+  return (await answer.json()) as T;
+}
+
+export const items = async <T>(path: string): Promise<T[]> => (await get<{ items: T[] }>(path)).items;

@@ -1,0 +1,68 @@
+import { useEffect, useReducer, useRef, useState } from "react";
+import { ApiError, type LiveMessage } from "./api";
+
+export interface Polled<T> { data: T | null; error: string | null; denied: boolean }
+
+/** Read now and every `seconds`; a failed read keeps the last data and says what is wrong. */
+export function usePoll<T>(read: () => Promise<T>, seconds: number): Polled<T> {
+  const [state, setState] = useState<Polled<T>>({ data: null, error: null, denied: false });
+  const reader = useRef(read);
+  reader.current = read;
+  useEffect(() => {
+    let alive = true;
+    let timer: ReturnType<typeof setTimeout>;
+    const turn = async () => {
+      try {
+        const data = await reader.current();
+        if (alive) setState({ data, error: null, denied: false });
+      } catch (failure) {
+        const denied = failure instanceof ApiError && (failure.status === 401 || failure.status === 403);
+        const error = failure instanceof Error ? failure.message : String(failure);
+        if (alive) setState((old) => ({ data: old.data, error, denied }));
+      }
+      if (alive) timer = setTimeout(turn, seconds * 1000);
+    };
+    void turn();
+    return () => { alive = false; clearTimeout(timer); };
+  }, [seconds]);
+  return state;
+}
+
+export type Connection = "connecting" | "live" | "waiting";
+const KEEP = 200;
+
+/** The live feed: reconnects with ?after=, drops what it has seen, keeps the last messages, newest first. */
+export function useLive(): { connection: Connection; messages: LiveMessage[] } {
+  const [connection, setConnection] = useState<Connection>("connecting");
+  const [messages, push] = useReducer(
+    (old: LiveMessage[], add: LiveMessage[]) => [...add.reverse(), ...old].slice(0, KEEP), [],
+  );
+  useEffect(() => {
+    let last = 0;
+    let alive = true;
+    let wait = 500;
+    let socket: WebSocket | undefined;
+    let waiting: LiveMessage[] = [];
+    let retry: ReturnType<typeof setTimeout>;
+    // Bursts of messages become one render.
+    const flush = setInterval(() => { if (waiting.length) { push(waiting); waiting = []; } }, 250);
+    const connect = () => {
+      const scheme = location.protocol === "https:" ? "wss" : "ws";
+      socket = new WebSocket(`${scheme}://${location.host}/api/v1/live?after=${last}`);
+      socket.onopen = () => { wait = 500; setConnection("live"); };
+      socket.onmessage = (event: MessageEvent<string>) => {
+        const message = JSON.parse(event.data) as LiveMessage;
+        if (message.id > last) { last = message.id; waiting.push(message); }
+      };
+      socket.onclose = () => {
+        if (!alive) return;
+        setConnection("waiting");
+        retry = setTimeout(connect, wait);
+        wait = Math.min(wait * 2, 8000);
+      };
+    };
+    connect();
+    return () => { alive = false; clearInterval(flush); clearTimeout(retry); socket?.close(); };
+  }, []);
+  return { connection, messages };
+}
