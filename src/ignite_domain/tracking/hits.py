@@ -108,7 +108,7 @@ class RecordHits:
                 link=token.link,
                 method=hit.method,
                 user_agent=hit.user_agent,
-                injected_at=send.injected_at,
+                left_at=send.left_at,
                 earlier=tuple(batch.earlier[send.send_id]),
             )
         )

@@ -14,14 +14,18 @@ from ignite_domain.tracking.verdict import Earlier
 
 @attrs.frozen
 class TrackedSend:
-    """The ledger row behind a token. `targets` are the variant's compiled links, in their order."""
+    """The ledger row behind a token. `targets` are the variant's compiled links, in their order.
+
+    `left_at`: the mail left us no sooner than this (the claim, which comes before injection: the instant
+    of injection itself is written a batch later than the MTA's first delivery attempts).
+    """
 
     send_id: int
     subscriber_id: int
     campaign_id: int
     variant_id: int | None
     isp: Isp | None
-    injected_at: datetime | None
+    left_at: datetime | None
     targets: tuple[str, ...]
 
 
@@ -49,11 +53,11 @@ class TrackingStore(Protocol):
         engaged: Mapping[int, tuple[datetime, Evidence]],
         unsubscribes: Sequence[Unsubscribe],
     ) -> None:
-        """Store everything in one transaction, with what follows from it.
+        """Store everything, and what follows from it; each hit wholly or not at all, all before it returns.
 
-        `engaged` (subscriber id -> first instant and evidence): the score advances if the person is not
-        suppressed or unmailable for a reason that concerns the address (hard bounce, complaint,
-        verification), with one quality_changed event where it moved. `unsubscribes`: the global list
-        gets the address, the status becomes suppressed, events unsubscribed and suppressed are written;
-        a person who is already unsubscribed gets none of it again. Scores are untouched by it.
+        `engaged` (subscriber id -> first instant and evidence): the score advances unless the person is
+        unmailable, or suppressed after a hard bounce or a complaint, with one quality_changed event where
+        it moved. `unsubscribes`: the address goes on the global list, the status becomes suppressed,
+        events unsubscribed and suppressed are written; a person who is already unsubscribed gets none of
+        it again. Scores are untouched by it.
         """

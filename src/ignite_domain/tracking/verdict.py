@@ -2,7 +2,7 @@
 
 Decides the verdict and says why. Every hit is stored with it, none is dropped; what a verdict moves is
 `hits`. Sources: what scanners and image proxies are known to send (docs/tracking.md). Timing counts in
-business time from the injection, because a hit may come before the accounting log says "delivered".
+business time from when the mail left us, because a hit may come before the accounting log says "delivered".
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from ignite_domain.events import Verdict
 from ignite_domain.tracking.codec import TokenKind
 
 TOO_SOON: Final = timedelta(seconds=5)
-"""Nobody receives, opens and reads a mail faster than this after it left our injector."""
+"""Nobody receives, opens and reads a mail faster than this after it left us."""
 BURST: Final = timedelta(seconds=1)
 BURST_LINKS: Final = 3
 WINDOW: Final = timedelta(minutes=10)
@@ -48,14 +48,14 @@ class Earlier:
 
 @attrs.frozen
 class Signals:
-    """What is known about one hit on one send. `injected_at` is None while the ledger does not say."""
+    """What is known about one hit on one send. `left_at`: it left us no sooner."""
 
     kind: TokenKind
     at: datetime
     link: int
     method: str
     user_agent: str
-    injected_at: datetime | None = None
+    left_at: datetime | None = None
     earlier: tuple[Earlier, ...] = ()
 
 
@@ -90,7 +90,7 @@ RULES: Final[tuple[tuple[str, Callable[[Signals], bool]], ...]] = (
     ("privacy_proxy", lambda s: _BARE_MOZILLA.fullmatch(s.user_agent) is not None),
     ("image_proxy_click", lambda s: _click(s) and _IMAGE_PROXY.search(s.user_agent) is not None),
     ("after_honeypot", _fell_for_honeypot),
-    ("too_soon", lambda s: s.injected_at is not None and s.at - s.injected_at < TOO_SOON),
+    ("too_soon", lambda s: s.left_at is not None and s.at - s.left_at < TOO_SOON),
     ("burst", _burst),
 )
 """Name (stored as `reason`) and condition. An image proxy that *opens* later than `TOO_SOON` fetched the
