@@ -20,7 +20,8 @@ create table mailing_subscribers (
     imported_at         timestamptz not null,
     updated_at          timestamptz not null
 );
-create index mailing_subscribers_to_verify on mailing_subscribers (id) where verify_state <> 'done';
+create index mailing_subscribers_to_verify on mailing_subscribers (verify_state, from_warmup_file desc, id)
+    where verify_state <> 'done' and status = 'active';
 create index mailing_subscribers_tier on mailing_subscribers (isp, data_quality_score) where status = 'active';
 
 create table data_import_log (
@@ -42,18 +43,12 @@ create table data_import_log (
     rejected            bigint not null default 0,
     rejected_by_reason  jsonb not null default '{}',
     started_at          timestamptz not null,
-    finished_at         timestamptz,
-    unique (original_key, fingerprint)
+    finished_at         timestamptz
 );
+-- One unfinished entry per object version; the same version may be uploaded again later.
+create unique index data_import_log_open on data_import_log (original_key, fingerprint)
+    where status in ('listed', 'importing', 'merged');
 create sequence import_number;
-
--- What one file has said so far about each address of it: makes a resumed or repeated row count once.
-create table data_import_rows (
-    import_id   bigint not null references data_import_log on delete cascade,
-    email_md5   text not null,
-    outcome     text not null check (outcome in ('inserted', 'updated', 'unchanged')),
-    primary key (import_id, email_md5)
-);
 
 create table mailing_global_suppressions (
     email_md5   text primary key,
