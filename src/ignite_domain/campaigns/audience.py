@@ -32,16 +32,22 @@ class Person:
     attributes: Mapping[str, Any] = attrs.field(factory=dict)
 
 
+def _bind(params: dict[str, Any], value: Any) -> str:
+    name = f"seg{len(params)}"
+    params[name] = value
+    return f"%({name})s"
+
+
 class Segment(Protocol):
     """A node of the tree; immutable."""
 
     def matches(self, person: Person) -> bool:
         """Whether the person is meant."""
 
-    def to_sql(self, params: list[Any]) -> str:
+    def to_sql(self, params: dict[str, Any]) -> str:
         """Return a boolean SQL expression over `mailing_subscribers s`, adding its values to `params`.
 
-        Uses `%s` placeholders only; no value ever stands in the text.
+        Uses named placeholders only (`seg0`, `seg1`, …); no value ever stands in the text.
         """
 
 
@@ -52,7 +58,7 @@ class All:
     def matches(self, person: Person) -> bool:
         return all(part.matches(person) for part in self.parts)
 
-    def to_sql(self, params: list[Any]) -> str:
+    def to_sql(self, params: dict[str, Any]) -> str:
         return "(" + " and ".join(part.to_sql(params) for part in self.parts) + ")" if self.parts else "true"
 
 
@@ -63,7 +69,7 @@ class AnyOf:
     def matches(self, person: Person) -> bool:
         return any(part.matches(person) for part in self.parts)
 
-    def to_sql(self, params: list[Any]) -> str:
+    def to_sql(self, params: dict[str, Any]) -> str:
         return "(" + " or ".join(part.to_sql(params) for part in self.parts) + ")" if self.parts else "false"
 
 
@@ -74,7 +80,7 @@ class Not:
     def matches(self, person: Person) -> bool:
         return not self.part.matches(person)
 
-    def to_sql(self, params: list[Any]) -> str:
+    def to_sql(self, params: dict[str, Any]) -> str:
         return f"(not {self.part.to_sql(params)})"
 
 
@@ -85,9 +91,8 @@ class IspIn:
     def matches(self, person: Person) -> bool:
         return (person.isp or ELSEWHERE) in self.names
 
-    def to_sql(self, params: list[Any]) -> str:
-        params.append(list(self.names))
-        return f"(coalesce(s.isp, '{ELSEWHERE}') = any(%s::text[]))"
+    def to_sql(self, params: dict[str, Any]) -> str:
+        return f"(coalesce(s.isp, '{ELSEWHERE}') = any({_bind(params, list(self.names))}::text[]))"
 
 
 @attrs.frozen
@@ -97,9 +102,8 @@ class DomainIn:
     def matches(self, person: Person) -> bool:
         return person.domain in self.names
 
-    def to_sql(self, params: list[Any]) -> str:
-        params.append(list(self.names))
-        return "(s.domain = any(%s::text[]))"
+    def to_sql(self, params: dict[str, Any]) -> str:
+        return f"(s.domain = any({_bind(params, list(self.names))}::text[]))"
 
 
 @attrs.frozen
@@ -109,9 +113,8 @@ class MinScore:
     def matches(self, person: Person) -> bool:
         return person.score >= self.score
 
-    def to_sql(self, params: list[Any]) -> str:
-        params.append(self.score)
-        return "(s.data_quality_score >= %s::double precision)"
+    def to_sql(self, params: dict[str, Any]) -> str:
+        return f"(s.data_quality_score >= {_bind(params, self.score)}::double precision)"
 
 
 @attrs.frozen
@@ -121,9 +124,8 @@ class MaxScore:
     def matches(self, person: Person) -> bool:
         return person.score <= self.score
 
-    def to_sql(self, params: list[Any]) -> str:
-        params.append(self.score)
-        return "(s.data_quality_score <= %s::double precision)"
+    def to_sql(self, params: dict[str, Any]) -> str:
+        return f"(s.data_quality_score <= {_bind(params, self.score)}::double precision)"
 
 
 @attrs.frozen
@@ -133,9 +135,8 @@ class FromWarmupFile:
     def matches(self, person: Person) -> bool:
         return person.from_warmup_file is self.wanted
 
-    def to_sql(self, params: list[Any]) -> str:
-        params.append(self.wanted)
-        return "(s.from_warmup_file = %s)"
+    def to_sql(self, params: dict[str, Any]) -> str:
+        return f"(s.from_warmup_file = {_bind(params, self.wanted)})"
 
 
 @attrs.frozen
@@ -149,9 +150,9 @@ class AttributeIs:
         found = person.attributes.get(self.name)
         return isinstance(found, str) and found == self.value
 
-    def to_sql(self, params: list[Any]) -> str:
-        params += [self.name, self.value]
-        return "(coalesce(s.attributes -> %s::text = to_jsonb(%s::text), false))"
+    def to_sql(self, params: dict[str, Any]) -> str:
+        name, value = _bind(params, self.name), _bind(params, self.value)
+        return f"(coalesce(s.attributes -> {name}::text = to_jsonb({value}::text), false))"
 
 
 def _names(key: str, value: Any) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import attrs
 
-from ignite_domain.campaigns.ports import LinkWriter, Message, SendIdentity
+from ignite_domain.campaigns.ports import LinkWriter, Message
 from ignite_domain.errors import BadInput
 
 FIELDS: Final = frozenset({"first_name", "last_name", "unsubscribe_url"})
@@ -206,20 +206,20 @@ class MessageBuilder:
             boundary=f"=_ignite_{digest}",
         )
 
-    def build(self, person: "Recipient", identity: SendIdentity, vmta: str, at: datetime) -> Message:
+    def build(self, person: "Recipient", send_id: int, vmta: str, now: datetime) -> Message:
         """The message for one person. Same arguments, same bytes: a retry is recognisable as the same mail."""
-        unsubscribe = self.links.unsubscribe_url(identity)
+        unsubscribe = self.links.unsubscribe_url(send_id, now)
         values = {
             "first_name": one_line(person.first_name),
             "last_name": one_line(person.last_name),
             "unsubscribe_url": unsubscribe,
         }
-        body = _fill_html(self.links.fill(self._prepared, identity), values)
-        envid = f"ig{identity.send_id}"
+        body = _fill_html(self.links.fill(self._prepared, send_id, now), values)
+        envid = f"ig{send_id}"
         head = (
             f"{self._head}To: <{person.email}>\r\n"
             f"Subject: {encode_text(self._subject(values))}\r\n"
-            f"Date: {_date(at.replace(microsecond=0))}\r\n"
+            f"Date: {_date(now.replace(microsecond=0))}\r\n"
             f"Message-ID: <{envid}.c{self.campaign_id}@{self.from_domain}>\r\n"
             f"List-Unsubscribe: <{unsubscribe}>\r\n"
             "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
@@ -239,7 +239,7 @@ class MessageBuilder:
                 f"\r\n--{self.boundary}--\r\n".encode(),
             )
         )
-        return Message(key=identity.send_id, sender=f"bounce@{self.from_domain}", recipient=person.email, data=data)
+        return Message(key=send_id, sender=f"bounce@{self.from_domain}", recipient=person.email, data=data)
 
 
 @attrs.frozen

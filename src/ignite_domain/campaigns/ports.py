@@ -10,26 +10,16 @@ import attrs
 from ignite_domain.campaigns.pacing import ClosedRoute, Routes
 
 
-@attrs.frozen(slots=True)
-class SendIdentity:
-    """Whose link it is: the ledger row and what it stands for. `variant_id` None: no test."""
-
-    send_id: int
-    campaign_id: int
-    subscriber_id: int
-    variant_id: int | None = None
-
-
 class LinkWriter(Protocol):
-    """Puts pixel, click redirects and the unsubscribe address into messages."""
+    """Puts pixel, click redirects and the unsubscribe address into messages: `tracking.TrackingService`."""
 
     def prepare(self, html: str) -> Any:
         """Do once per variant whatever does not depend on the person."""
 
-    def fill(self, prepared: Any, identity: SendIdentity) -> str:
-        """The HTML of one person; fast, and the same for the same identity."""
+    def fill(self, prepared: Any, send_id: int, now: datetime) -> str:
+        """The HTML of one ledger row; fast. Merge fields are left as they are."""
 
-    def unsubscribe_url(self, identity: SendIdentity) -> str:
+    def unsubscribe_url(self, send_id: int, now: datetime) -> str:
         """The address of RFC 8058 one-click and of the link in the body."""
 
 

@@ -23,7 +23,6 @@ from ignite_domain.campaigns.ports import (
     MailInjector,
     Message,
     SendableCampaign,
-    SendIdentity,
     SendLedger,
     Settled,
 )
@@ -90,10 +89,9 @@ class SendBatch:
         default = builders[campaign.variants[0].id]
         messages = []
         for row in claimed:
-            identity = SendIdentity(row.send_id, campaign.id, row.subscriber_id, row.variant_id)
             builder = builders.get(row.variant_id, default) if row.variant_id is not None else default
             person = Recipient(row.email, row.first_name, row.last_name)
-            messages.append(builder.build(person, identity, row.vmta, now))
+            messages.append(builder.build(person, row.send_id, row.vmta, now))
         return messages
 
     def _builder(self, campaign: SendableCampaign, index: int) -> MessageBuilder:

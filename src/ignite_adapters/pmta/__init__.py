@@ -1,0 +1,1 @@
+"""PowerMTA: accounting files, the console over SSH, the SMTP door."""
