@@ -44,12 +44,12 @@ class ReportReader:
 
     async def _pairs(self, query: str, *args: Any) -> Counts:
         async with self.pool.connection() as conn:
-            rows = await (await conn.execute(query, args)).fetchall()  # type: ignore[call-overload]  # our constants
+            rows = await (await conn.execute(query, args)).fetchall()
         return {str(key): int(count) for key, count in rows}
 
     async def _number(self, query: str, *args: Any) -> int:
         async with self.pool.connection() as conn:
-            row = await (await conn.execute(query, args)).fetchone()  # type: ignore[call-overload]  # our constants
+            row = await (await conn.execute(query, args)).fetchone()
         return int(row[0]) if row and row[0] is not None else 0
 
     async def imported_rows(self) -> Counts:

@@ -1,0 +1,50 @@
+"""Leases: one worker of a name at a time, by a session-level advisory lock.
+
+The lock lives as long as its connection: kill -9 frees it, and a lost connection is a lost lease.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import attrs
+import psycopg
+from psycopg import AsyncConnection
+
+from ignite_adapters.postgres.pool import translate
+
+_NAMESPACE: Final = 0x1612
+
+
+def _key(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big", signed=True)
+
+
+@attrs.define
+class Lease:
+    """A held lease. `alive` asks the server; False means somebody else may hold it by now."""
+
+    name: str
+    connection: AsyncConnection[Any]
+
+    async def alive(self) -> bool:
+        try:
+            await self.connection.execute("select 1")
+        except psycopg.Error:
+            return False
+        return True
+
+
+@asynccontextmanager
+async def lease(dsn: str, name: str) -> AsyncIterator[Lease | None]:
+    """Try to take the lease `name`; yields None if another process holds it. Freed at the end."""
+    with translate():
+        connection = await AsyncConnection.connect(dsn, autocommit=True)
+        try:
+            row = await (
+                await connection.execute("select pg_try_advisory_lock(%s, %s)", (_NAMESPACE, _key(name)))
+            ).fetchone()
+            yield Lease(name, connection) if row and row[0] else None
+        finally:
+            await connection.close()
