@@ -14,10 +14,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final, LiteralString
 
 from psycopg import AsyncConnection
-from psycopg.rows import TupleRow
-from psycopg_pool import AsyncConnectionPool
 
 from ignite_adapters.postgres import events
+from ignite_adapters.postgres.pool import Pool, transaction
 from ignite_domain.events import EventType, SubscriberEvent
 from ignite_domain.isps import Isp
 from ignite_domain.subscribers import FREQUENCY, Reason, Suppression, SuppressionReason, Verdict
@@ -122,19 +121,19 @@ async def suppress_within(
 class PostgresSuppressionStore:
     """`SuppressionStore` on PostgreSQL."""
 
-    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[TupleRow]]) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def suppress(
         self, md5s: Sequence[str], reason: SuppressionReason, source: str, now: datetime
     ) -> tuple[int, int]:
-        async with self._pool.connection() as conn:
+        async with transaction(self._pool) as conn:
             entries, happened = await suppress_within(conn, md5s, reason, source, now)
             await events.append(conn, happened)
         return len(entries), len(happened)
 
     async def release(self, md5: str, by: str, now: datetime) -> bool:
-        async with self._pool.connection() as conn:
+        async with transaction(self._pool) as conn:
             unlisted = await (await conn.execute(_UNLIST, {"md5": md5})).fetchone()
             person = await (await conn.execute(_RELEASE, {"md5": md5, "now": now})).fetchone()
             if person is not None:
@@ -143,7 +142,7 @@ class PostgresSuppressionStore:
         return unlisted is not None or person is not None
 
     async def standing(self, md5: str, now: datetime) -> Suppression | None:
-        async with self._pool.connection() as conn:
+        async with transaction(self._pool) as conn:
             row = await (await conn.execute(_STANDING, {"md5": md5, "now": now})).fetchone()
         return Suppression(*row) if row else None
 
@@ -161,6 +160,6 @@ class PostgresSuppressionStore:
             "frequency": frequency,
             "gate_campaign": campaign_id,
         }
-        async with self._pool.connection() as conn:
+        async with transaction(self._pool) as conn:
             rows = await (await conn.execute(_VERDICTS, values)).fetchall()
         return {person: Verdict(Reason(reason) if reason else None) for person, reason in rows}

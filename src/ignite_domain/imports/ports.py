@@ -96,9 +96,12 @@ class ImportLog(Protocol):
         """Decide for importing: status `importing`, and, in a bucket, the number and both processed names."""
 
     async def park(
-        self, entry_id: int, target: str, classification: Classification | None, error: str | None
+        self, entry_id: int, target: str | None, classification: Classification | None, error: str | None
     ) -> ImportEntry:
-        """Write down that the object is about to go to `target` (held/ or failed/), and why."""
+        """Write down that the object is about to go to `target` (held/ or failed/), and why.
+
+        None: it stays where it is (a local file).
+        """
 
     async def merge_people(
         self,

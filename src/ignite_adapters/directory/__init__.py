@@ -1,0 +1,5 @@
+"""A local folder as bucket."""
+
+from ignite_adapters.directory.bucket import DirectoryBucket
+
+__all__ = ["DirectoryBucket"]
