@@ -102,10 +102,11 @@ class CampaignSettings:
 
 @attrs.frozen
 class TrackingSettings:
-    secret: Secret = Secret("")
+    secret: Secret = Secret("")  # signs links; at least 16 characters
+    former_secrets: tuple[Secret, ...] = ()  # still accepted, so that links already mailed go on working
     base_url: str = "http://127.0.0.1:8025"
     owned_domains: tuple[str, ...] = ("discountblog.com",)
-    click_valid_days: int = 90
+    click_valid_days: int = attrs.field(default=90, validator=attrs.validators.ge(1))  # later ones only redirect
 
 
 @attrs.frozen

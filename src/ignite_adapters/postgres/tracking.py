@@ -9,14 +9,11 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-import psycopg
 from psycopg import AsyncConnection
-from psycopg.rows import TupleRow
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from ignite_adapters.postgres import events
+from ignite_adapters.postgres.pool import Pool, transaction
 from ignite_adapters.postgres.suppressions import suppress_within
-from ignite_domain.errors import PortFailure
 from ignite_domain.events import EventType, SubscriberEvent, Verdict
 from ignite_domain.isps import Isp
 from ignite_domain.quality import RUNG, Evidence
@@ -66,25 +63,22 @@ _VARIANTS_KEPT: Final = 1024
 class PostgresTrackingStore:
     """Remembers the compiled targets of up to 1024 variants: their HTML is frozen once mail goes out."""
 
-    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[TupleRow]]) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._targets: dict[int, tuple[str, ...]] = {}
 
     async def sends(self, ids: Collection[int]) -> Mapping[int, TrackedSend]:
         if not ids:
             return {}
-        try:
-            async with self._pool.connection() as conn:
-                rows = await (await conn.execute(_SENDS, (list(ids),))).fetchall()
-                unknown = {row[3] for row in rows if row[3] is not None} - self._targets.keys()
-                if unknown:
-                    if len(self._targets) + len(unknown) > _VARIANTS_KEPT:
-                        self._targets.clear()
-                        unknown = {row[3] for row in rows if row[3] is not None}
-                    for variant, html in await (await conn.execute(_VARIANTS, (list(unknown),))).fetchall():
-                        self._targets[variant] = prepare(html).targets
-        except (psycopg.OperationalError, PoolTimeout) as error:
-            raise _failure(error) from error
+        async with transaction(self._pool) as conn:
+            rows = await (await conn.execute(_SENDS, (list(ids),))).fetchall()
+            unknown = {row[3] for row in rows if row[3] is not None} - self._targets.keys()
+            if unknown:
+                if len(self._targets) + len(unknown) > _VARIANTS_KEPT:
+                    self._targets.clear()
+                    unknown = {row[3] for row in rows if row[3] is not None}
+                for variant, html in await (await conn.execute(_VARIANTS, (list(unknown),))).fetchall():
+                    self._targets[variant] = prepare(html).targets
         return {
             row[0]: TrackedSend(
                 send_id=row[0],
@@ -101,13 +95,10 @@ class PostgresTrackingStore:
     async def earlier(self, sends: Collection[TrackedSend], since: datetime) -> Mapping[int, Sequence[Earlier]]:
         found: dict[int, list[Earlier]] = defaultdict(list)
         people, ids = [send.subscriber_id for send in sends], [send.send_id for send in sends]
-        try:
-            async with self._pool.connection() as conn:
-                cursor = await conn.execute(_EARLIER, (people, since, ids))
-                for send_id, at, link, client in await cursor.fetchall():
-                    found[send_id].append(Earlier(at, link, client))
-        except (psycopg.OperationalError, PoolTimeout) as error:
-            raise _failure(error) from error
+        async with transaction(self._pool) as conn:
+            cursor = await conn.execute(_EARLIER, (people, since, ids))
+            for send_id, at, link, client in await cursor.fetchall():
+                found[send_id].append(Earlier(at, link, client))
         return found
 
     async def save(
@@ -116,16 +107,13 @@ class PostgresTrackingStore:
         engaged: Mapping[int, tuple[datetime, Evidence]],
         unsubscribes: Sequence[Unsubscribe],
     ) -> None:
-        try:
-            for wish in unsubscribes:
-                async with self._pool.connection() as conn:
-                    await self._unsubscribe(conn, wish)
-            if happened:
-                async with self._pool.connection() as conn:
-                    changes = await self._lift(conn, engaged)
-                    await events.append(conn, [*happened, *changes])
-        except (psycopg.OperationalError, PoolTimeout) as error:
-            raise _failure(error) from error
+        for wish in unsubscribes:
+            async with transaction(self._pool) as conn:
+                await self._unsubscribe(conn, wish)
+        if happened:
+            async with transaction(self._pool) as conn:
+                changes = await self._lift(conn, engaged)
+                await events.append(conn, [*happened, *changes])
 
     async def _lift(
         self, conn: AsyncConnection[Any], engaged: Mapping[int, tuple[datetime, Evidence]]
@@ -173,7 +161,3 @@ class PostgresTrackingStore:
             metadata={"send": send.send_id, "how": wish.how},
         )
         await events.append(conn, [wished, *suppressed])
-
-
-def _failure(error: Exception) -> PortFailure:
-    return PortFailure("database", type(error).__name__)

@@ -14,6 +14,7 @@ from litestar import Request, Response, get, post, route
 from litestar.enums import HttpMethod, MediaType
 from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from ignite_app.clock import Clock
 from ignite_app.http.group_commit import GroupCommit
@@ -103,7 +104,7 @@ def routes(deps: TrackingDeps) -> list[HTTPRouteHandler]:
         return answer
 
     @route("/t/o/{token:str}", http_method=LOOKING, media_type="image/gif", include_in_schema=False)
-    async def opened(request: Request[Any, Any, Any], token: str) -> Response[Any]:
+    async def opened(request: Request[Any, Any, Any], token: FromPath[str]) -> Response[Any]:
         genuine = known(token, (TokenKind.OPEN,))
         try:
             await take(request, genuine)
@@ -112,7 +113,7 @@ def routes(deps: TrackingDeps) -> list[HTTPRouteHandler]:
         return Response(_PIXEL, media_type="image/gif", headers=_QUIET)
 
     @route("/t/c/{token:str}", http_method=LOOKING, include_in_schema=False)
-    async def clicked(request: Request[Any, Any, Any], token: str) -> Response[Any]:
+    async def clicked(request: Request[Any, Any, Any], token: FromPath[str]) -> Response[Any]:
         genuine = known(token, (TokenKind.CLICK, TokenKind.HONEYPOT))
         try:
             answer = await take(request, genuine)
@@ -123,13 +124,13 @@ def routes(deps: TrackingDeps) -> list[HTTPRouteHandler]:
         return Response(None, status_code=302, headers=_QUIET | {"Location": answer.location})
 
     @get("/u/{token:str}", include_in_schema=False)
-    async def ask(token: str) -> Response[str]:
+    async def ask(token: FromPath[str]) -> Response[str]:
         """Looking is not asking: scanners follow this link too."""
         known(token, (TokenKind.UNSUBSCRIBE,))
         return _page(_ASK)
 
     @post("/u/{token:str}", status_code=200, include_in_schema=False, request_max_body_size=8192)
-    async def unsubscribe(request: Request[Any, Any, Any], token: str) -> Response[str]:
+    async def unsubscribe(request: Request[Any, Any, Any], token: FromPath[str]) -> Response[str]:
         """One-click (RFC 8058) and the page's button."""
         genuine = known(token, (TokenKind.UNSUBSCRIBE,))
         one_click = b"List-Unsubscribe=One-Click" in await request.body()
