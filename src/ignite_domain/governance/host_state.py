@@ -1,0 +1,151 @@
+"""What a PMTA host says is in force, read from `pmta --json` by one table of paths.
+
+Decides how an answer is read, never what should be done about it. The guide documents the envelope and
+the options of `show`, not every key of every list: so the lists are asked for with the documented filters
+(`--paused=yes`, `--mode=backoff`) and only names are read from them.
+"""
+
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Final
+
+import attrs
+
+from ignite_domain.errors import IgniteError
+from ignite_domain.governance import commands
+from ignite_domain.governance.commands import PmtaCommand, Verb
+
+MOST_QUEUES: Final = "--maxitems=100000"
+"""Without it `show queues` stops at 20."""
+
+
+class MissingPath(IgniteError):
+    """The host's JSON has no place that our table knows. Such a host is observed, never commanded."""
+
+
+class Reading(StrEnum):
+    """The questions that make up a `HostState`."""
+
+    STATUS = "status"
+    QUEUES = "queues"
+    PAUSED = "paused"
+    BACKOFF = "backoff"
+    JOBS = "jobs"
+    DISABLED = "disabled"
+
+
+QUESTIONS: Final[dict[Reading, PmtaCommand]] = {
+    Reading.STATUS: commands.show(Verb.SHOW_STATUS),
+    Reading.QUEUES: commands.show(Verb.SHOW_QUEUES, MOST_QUEUES),
+    Reading.PAUSED: commands.show(Verb.SHOW_QUEUES, "--paused=yes", MOST_QUEUES),
+    Reading.BACKOFF: commands.show(Verb.SHOW_QUEUES, "--mode=backoff", MOST_QUEUES),
+    Reading.JOBS: commands.show(Verb.SHOW_JOBS),
+    Reading.DISABLED: commands.show(Verb.SHOW_DISABLED),
+}
+
+PATHS: Final[dict[str, tuple[str, ...]]] = {
+    # our name: where it stands below "data", the first that exists wins
+    "status.out.recipients": ("status.traffic.total.out.rcp", "traffic.total.out.rcp"),
+    "queues": ("queue", "queues"),
+    "queue.name": ("name", "queue"),
+    "jobs": ("job", "jobs"),
+    "job.id": ("id", "jobId", "name"),
+    "job.paused": ("paused",),
+    "disabled": ("source", "sources", "disabledSource", "disabledSources"),
+    "source.ip": ("ip", "sourceIp", "address"),
+    "source.queue": ("queue", "name"),
+}
+"""The one table from our names to JSON paths of `pmta --json`."""
+
+
+@attrs.frozen
+class HostState:
+    """`queues`, `paused`, `backoff`: names `domain/vmta`; `jobs`: paused ids; `disabled`: (ip, queue).
+
+    `delivered` counts recipients since the host started, -1 where it says none.
+    """
+
+    queues: frozenset[str] = frozenset()
+    paused: frozenset[str] = frozenset()
+    backoff: frozenset[str] = frozenset()
+    jobs: frozenset[str] = frozenset()
+    disabled: frozenset[tuple[str, str]] = frozenset()
+    delivered: int = -1
+
+
+def read(answers: Mapping[Reading, str]) -> HostState:
+    """Make a state of the answers to all `QUESTIONS`. Raises MissingPath naming our name for the place."""
+    data = {reading: _data(reading, answers[reading]) for reading in Reading}
+    delivered = _at(data[Reading.STATUS], "status.out.recipients")
+    return HostState(
+        queues=_names(data[Reading.QUEUES]),
+        paused=_names(data[Reading.PAUSED]),
+        backoff=_names(data[Reading.BACKOFF]),
+        jobs=frozenset(
+            str(_at(job, "job.id")) for job in _list(data[Reading.JOBS], "jobs") if _true(_at(job, "job.paused"))
+        ),
+        disabled=frozenset(
+            (str(_at(source, "source.ip")), str(_at(source, "source.queue")))
+            for source in _list(data[Reading.DISABLED], "disabled")
+        ),
+        delivered=int(str(delivered)),
+    )
+
+
+def missing(reading: Reading, answer: str) -> str | None:
+    """Return what an answer lacks, in words, or None. For `ignite check`."""
+    try:
+        read({other: answer if other is reading else _EMPTY[other] for other in Reading})
+    except MissingPath as absent:
+        return str(absent)
+    return None
+
+
+_EMPTY: Final[dict[Reading, str]] = {
+    reading: '{"status":"success","data":{"status":{"traffic":{"total":{"out":{"rcp":0}}}}}}'
+    if reading is Reading.STATUS
+    else '{"status":"success","data":{}}'
+    for reading in Reading
+}
+
+
+def _data(reading: Reading, answer: str) -> Any:
+    try:
+        envelope = json.loads(answer)
+    except ValueError:
+        raise MissingPath(f"{reading}: the answer is not JSON (PowerMTA 5.0 or later is needed)") from None
+    if not isinstance(envelope, dict) or envelope.get("status") != "success" or "data" not in envelope:
+        raise MissingPath(f'{reading}: the answer is not an envelope with "status": "success" and "data"')
+    return envelope["data"]
+
+
+def _list(data: Any, name: str) -> list[Any]:
+    if not data:
+        return []  # an empty answer has nothing to show, not even the list's name
+    if isinstance(data, list):
+        return data
+    found = _at(data, name)
+    if found in (None, ""):
+        return []
+    return found if isinstance(found, list) else [found]
+
+
+def _names(data: Any) -> frozenset[str]:
+    return frozenset(str(_at(queue, "queue.name")) for queue in _list(data, "queues"))
+
+
+def _at(data: Any, name: str) -> Any:
+    for path in PATHS[name]:
+        place = data
+        for key in path.split("."):
+            if not isinstance(place, dict) or key not in place:
+                break
+            place = place[key]
+        else:
+            return place
+    raise MissingPath(f"{name}: none of {', '.join(PATHS[name])} is there")
+
+
+def _true(value: Any) -> bool:
+    return value is True or str(value).lower() in ("true", "yes", "1")
