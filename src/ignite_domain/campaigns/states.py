@@ -40,6 +40,7 @@ NEXT: Final[dict[tuple[CampaignStatus, Verb], CampaignStatus]] = {
     # Preparing is idempotent, so a resumed campaign goes through it again and loses nobody.
     (CampaignStatus.PAUSED, Verb.RESUME): CampaignStatus.PREPARING,
     (CampaignStatus.SENDING, Verb.FINISH): CampaignStatus.FINISHED,
+    (CampaignStatus.PAUSED, Verb.FINISH): CampaignStatus.FINISHED,  # its deadline passed
     (CampaignStatus.DRAFT, Verb.CANCEL): CampaignStatus.CANCELLED,
     (CampaignStatus.SCHEDULED, Verb.CANCEL): CampaignStatus.CANCELLED,
     (CampaignStatus.PREPARING, Verb.CANCEL): CampaignStatus.CANCELLED,

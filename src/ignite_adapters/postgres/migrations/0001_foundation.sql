@@ -242,6 +242,7 @@ create table mailing_sends (
     unique (campaign_id, subscriber_id)
 );
 create index mailing_sends_todo on mailing_sends (campaign_id, id) where state in ('waiting', 'claimed', 'in_doubt');
+create index mailing_sends_doubt on mailing_sends (claimed_at) where state in ('claimed', 'in_doubt');
 create index mailing_sends_person on mailing_sends (subscriber_id)
     where state in ('claimed', 'in_doubt', 'injected');  -- the gate's frequency rule
 
