@@ -1,0 +1,5 @@
+"""DNS by dnspython."""
+
+from ignite_adapters.dns.mx import DnsMxLookup
+
+__all__ = ["DnsMxLookup"]
