@@ -1,0 +1,348 @@
+"""One run of the demo: starts everything, lets the loop run by itself, tells the story, checks the books.
+
+Decides the order of start and what counts as the end of a headless run. It creates the campaign through
+the public API like any user; everything else happens because files lie in the bucket.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import asyncssh
+import attrs
+import yaml
+from ignite_adapters.postgres.reading import loop_counts
+
+from ignite_adapters.postgres import embedded
+from ignite_adapters.postgres.migrate import migrate
+from ignite_adapters.postgres.partitions import ensure_partitions
+from ignite_adapters.postgres.pool import Pool, open_pool
+from ignite_adapters.postgres.report import ReportReader
+from ignite_app.cli.output import CHECK_FAILS, GOOD, UNFINISHED, emit, say, to_json
+from ignite_app.clock import Clock, real_seconds
+from ignite_app.demo import children, content
+from ignite_app.demo.children import Child, ChildFailed
+from ignite_app.demo.client import Http, listen
+from ignite_app.demo.plan import (
+    DEMO_START,
+    LIVE_RATE,
+    ONCE_RATE,
+    DemoOptions,
+    RunPlaces,
+    Secrets,
+    settings_of,
+    world_of,
+)
+from ignite_app.demo.reconcile import Places, Reconciliation, reconcile
+from ignite_app.demo.story import Story
+from ignite_app.simulator.people_files import seed_bucket
+from ignite_domain.errors import IgniteError
+
+ONCE_LIMIT_REAL_SECONDS: Final = 900.0
+"""A headless run that has not come to its end by then is broken; it says what it was waiting for."""
+SETTLED_POLLS: Final = 3
+"""The end counts when it has been seen this often in a row."""
+
+
+@attrs.define
+class Run:
+    """A started run: its children, its eyes and its books."""
+
+    options: DemoOptions
+    places: RunPlaces
+    clock: Clock
+    server: embedded.EmbeddedServer
+    pool: Pool
+    reader: ReportReader
+    api: Http
+    simulator: Http
+    console: str
+    story: Story
+    children: list[Child] = attrs.field(factory=list)
+    started: float = attrs.field(factory=real_seconds)
+
+    def require_alive(self) -> None:
+        for child in self.children:
+            child.require_alive()
+        if self.server.process.poll() is not None:
+            raise ChildFailed("the embedded database ended; see postgres/server.log")
+
+
+async def demo(options: DemoOptions) -> int:
+    """Run the demo and return the exit code: 0 good, 1 a reconciliation fails, 3 could not finish."""
+    root, temporary = _folder(options)
+    started = real_seconds()
+    run: Run | None = None
+    try:
+        run = await _start(options, RunPlaces(root), started)
+        return await (_once(run) if options.once else _watch(run))
+    except IgniteError as failure:
+        say(f"demo: {failure}")
+        return UNFINISHED
+    finally:
+        if run:
+            await children.stop(run.children)
+            await run.pool.close()
+            await asyncio.to_thread(run.server.stop)
+        if temporary:
+            shutil.rmtree(root, ignore_errors=True)
+
+
+def _folder(options: DemoOptions) -> tuple[Path, bool]:
+    """The folder of this run, and whether it goes when the run ends. Leftovers of killed runs go now."""
+    if options.keep:
+        if options.keep.exists() and any(options.keep.iterdir()):
+            raise SystemExit(_usage(f"--keep {options.keep}: the folder is not empty"))
+        options.keep.mkdir(parents=True, exist_ok=True)
+        return options.keep.resolve(), False
+    home = Path(".ignite").resolve() / "demo"
+    home.mkdir(parents=True, exist_ok=True)
+    for old in home.iterdir():
+        if old.name.isdigit() and not Path(f"/proc/{old.name}").exists():
+            shutil.rmtree(old, ignore_errors=True)
+    root = home / str(os.getpid())
+    root.mkdir()
+    return root, True
+
+
+def _usage(message: str) -> int:
+    say(f"ignite: {message}")
+    return 2
+
+
+async def _start(options: DemoOptions, places: RunPlaces, started: float) -> Run:
+    clock = Clock.starting(DEMO_START, ONCE_RATE if options.once else LIVE_RATE)
+    say("starting: database, simulated PowerMTA and ISPs, API, workers")
+    ports = {name: children.free_port() for name in ("smtp", "ssh", "dns", "verifier", "status")}
+    api_port = options.port or children.free_port()
+    secret = Secrets()
+    host_key = _keys(places.root / "ssh")
+    for folder in (places.bucket, places.accounting, places.logs):
+        folder.mkdir(parents=True, exist_ok=True)
+    world = world_of(options, places, clock, secret, ports, api_port)
+    (places.root / "simulator.yaml").write_text(yaml.safe_dump(world), encoding="utf-8")
+    server = embedded.start(places.postgres, embedded.DURABLE)
+    settings = settings_of(
+        options, places, clock, secret, dsn=server.dsn(), api_port=api_port, simulator=ports, host_key=host_key
+    )
+    places.config.touch(mode=0o600)
+    places.config.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    await asyncio.to_thread(migrate, server.dsn(), clock.now())
+    pool = await open_pool(server.dsn(), 4)
+    await ensure_partitions(pool, clock.now(), ahead=2)
+    run = Run(
+        options=options,
+        places=places,
+        clock=clock,
+        server=server,
+        pool=pool,
+        reader=ReportReader(pool),
+        api=Http(f"http://127.0.0.1:{api_port}", secret.api_key),
+        simulator=Http(f"http://127.0.0.1:{ports['status']}"),
+        console=f"http://127.0.0.1:{api_port}/console/{secret.console}",
+        story=Story(started),
+        started=started,
+    )
+    config = ["--config", str(places.config)]
+    for name, arguments in (
+        ("simulator", ["simulator", "--config", str(places.root / "simulator.yaml")]),
+        ("api", ["serve", *config]),
+        ("workers", ["work", *config]),
+    ):
+        run.children.append(await children.start(name, arguments, places.logs, {}))
+    seeded = await asyncio.to_thread(seed_bucket, places.bucket, options.subscribers, options.seed)
+    run.story.tell(f"{seeded} rows in the bucket: subscribers, a warm-up file, a suppression list")
+    await _until(run, "the simulator answers", lambda: run.simulator.answers("/status"))
+    await _until(run, "the API answers", lambda: run.api.answers("/health/ready"))
+    run.story.tell("everything answers" if options.once else f"dashboard: {run.console}")
+    return run
+
+
+def _keys(folder: Path) -> str:
+    """Make the host's and the client's key pairs; returns the host's public key as one line."""
+    folder.mkdir(mode=0o700)
+    for name in ("host", "client"):
+        key = asyncssh.generate_private_key("ssh-ed25519")
+        (folder / name).touch(mode=0o600)
+        key.write_private_key(str(folder / name))
+        key.write_public_key(str(folder / f"{name}.pub"))
+    return (folder / "host.pub").read_text(encoding="ascii").strip()
+
+
+async def _until(run: Run, what: str, reached: Any, limit: float = 60.0) -> None:
+    """Poll until `reached()` is true, watching the children; raises `ChildFailed` or says what did not come."""
+    deadline = real_seconds() + limit
+    while not await reached():
+        run.require_alive()
+        if real_seconds() > deadline:
+            lines = "\n".join(f"  {child.name}:\n{child.last_lines(6)}" for child in run.children)
+            raise ChildFailed(f"gave up after {limit:.0f} s waiting until {what}; last lines:\n{lines}")
+        await asyncio.sleep(0.15)
+
+
+async def _campaign(run: Run) -> int:
+    """Wait until the import is verified, then create and schedule the A/B campaign through the API."""
+
+    async def verified() -> bool:
+        progress = await run.reader.progress()
+        return progress["files_done"] >= 3 and progress["subscribers"] > 0 and progress["to_verify"] == 0
+
+    await _until(run, "every imported address is verified", verified, 300)
+    progress = await run.reader.progress()
+    run.story.tell(f"{progress['subscribers']:,} people imported, verified and scored")
+    body = content.campaign(batch_per_min=_pace(run.options))
+    made = await run.api.post("/api/v1/campaigns", body)
+    await run.api.post(f"/api/v1/campaigns/{made['id']}/schedule", {})
+    run.story.tell(f"campaign {made['id']} scheduled: two subjects, everyone who may be mailed")
+    return int(made["id"])
+
+
+def _pace(options: DemoOptions) -> int:
+    """Messages per business minute: the live run is spread out so that there is something to watch."""
+    return max(20, options.subscribers // (60 if options.once else 300))
+
+
+async def _once(run: Run) -> int:
+    connected = asyncio.Event()
+    after = (await run.reader.progress())["last_live"]
+    socket = run.api.base.replace("http", "ws", 1) + "/api/v1/live"
+    ears = asyncio.create_task(listen(socket, run.api.key, after, run.places.websocket, connected))
+    try:
+        await asyncio.wait_for(connected.wait(), 20)
+        teller = asyncio.create_task(run.story.follow(run.reader))
+        campaign = await _campaign(run)
+        await _until_the_end(run)
+        teller.cancel()
+        report = await _report(run, campaign, after)
+    finally:
+        ears.cancel()
+        with suppress(asyncio.CancelledError):
+            await ears
+    return _print(run, report)
+
+
+async def _until_the_end(run: Run) -> None:
+    """The fixed end: nobody waiting, the MTA's queues empty, people done, the log read, nothing left to apply."""
+    seen = 0
+    waiting = ""
+    before: dict[str, int] = {}
+
+    async def ended() -> bool:
+        nonlocal seen, waiting, before
+        progress = await run.reader.progress()
+        outside = await run.simulator.get("/status")
+        open_ends = {name: progress[name] for name in ("campaigns_open", "sends_open", "flows_waiting")}
+        open_ends |= {name: progress[name] for name in ("commands_open", "decisions_unapplied")}
+        open_ends["mail in the MTA and people under way"] = 0 if outside["drained"] else 1
+        open_ends["accounting lines unread"] = abs(outside["lines"] - progress["accounting_lines"])
+        open_ends["live messages unheard"] = progress["last_live"] - _last_heard(run.places.websocket)
+        waiting = ", ".join(f"{name} {count}" for name, count in open_ends.items() if count > 0)
+        quiet = not waiting and progress == before
+        before = progress
+        seen = seen + 1 if quiet else 0
+        return seen >= SETTLED_POLLS
+
+    try:
+        await _until(run, "the run comes to its end", ended, ONCE_LIMIT_REAL_SECONDS)
+    except ChildFailed as failure:
+        raise ChildFailed(f"{failure}\nstill open: {waiting or 'nothing, but the books kept moving'}") from None
+
+
+def _last_heard(log: Path) -> int:
+    """The id of the last whole line of the WebSocket log, or a large number where nothing was pushed yet."""
+    if not log.is_file() or log.stat().st_size == 0:
+        return 0
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 4096))
+        lines = [line for line in file.read().split(b"\n") if line]
+    with suppress(ValueError):
+        return int(json.loads(lines[-1])["id"])
+    return int(json.loads(lines[-2])["id"]) if len(lines) > 1 else 0
+
+
+async def _report(run: Run, campaign: int, connected_at: int) -> dict[str, Any]:
+    places = Places(
+        run.places.bucket, run.places.accounting, run.places.simulator, run.places.ssh, run.places.websocket
+    )
+    results: list[Reconciliation] = await reconcile(places, run.reader, campaign, connected_at)
+    steps = await loop_counts(run.pool)
+    report = {
+        "schema": 1,
+        "seed": run.options.seed,
+        "subscribers": run.options.subscribers,
+        "ok": all(result.ok for result in results),
+        "wall_seconds": round(real_seconds() - run.started, 1),
+        "steps": {name: {"name": STEP_NAMES[name], "count": steps[name]} for name in STEP_NAMES},
+        "reconciliations": [result.as_dict() for result in results],
+    }
+    if run.options.keep:
+        await run.reader.export(run.places.root / "tables")
+        for name in ("bucket",):
+            flat = run.places.root / name / "jvc-email-data"
+            if flat.is_dir():
+                for entry in flat.iterdir():
+                    entry.rename(run.places.root / name / entry.name)
+                flat.rmdir()
+        (run.places.root / "report.json").write_text(to_json(report), encoding="utf-8")
+    return report
+
+
+def _print(run: Run, report: dict[str, Any]) -> int:
+    lines = [
+        f"{'ok' if r['ok'] else 'FAILS':5} {r['name']}: {r['left']} = {r['right']}" for r in report["reconciliations"]
+    ]
+    for failing in (r for r in report["reconciliations"] if not r["ok"]):
+        parts = {key: pair for key, pair in failing["by"].items() if pair[0] != pair[1]}
+        say(
+            f"FAILS {failing['name']}: {failing['left_source']} = {failing['left']}, "
+            f"{failing['right_source']} = {failing['right']}; differing parts: {parts}"
+        )
+    emit(report, as_json=run.options.as_json, lines=[*lines, f"{report['wall_seconds']} s"])
+    return GOOD if report["ok"] else CHECK_FAILS
+
+
+async def _watch(run: Run) -> int:
+    """The live demo: runs until Ctrl-C."""
+    from ignite_app.cli.main import until_signal
+
+    stop = until_signal()
+    teller = asyncio.create_task(run.story.follow(run.reader))
+    try:
+        await _campaign(run)
+        say("     the loop runs by itself now; Ctrl-C ends it")
+        while not stop.is_set():
+            run.require_alive()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), 0.5)
+    finally:
+        teller.cancel()
+    return GOOD
+
+
+STEP_NAMES: Final[dict[str, str]] = {
+    "import.1": "S3 polling: objects listed",
+    "import.2": "classification: objects classified",
+    "import.3": "rename: objects renamed",
+    "import.4": "import: rows merged",
+    "import.5": "verification: addresses verified",
+    "import.6": "quality scoring: score changes",
+    "import.7": "warm-up selection: people selected",
+    "import.8": "campaign send: messages injected",
+    "import.9": "tracking: links and pixels hit",
+    "import.10": "site engagement: site events",
+    "import.11": "event store: events stored",
+    "import.12": "dashboard: messages pushed",
+    "accounting.1": "PMTA accounting: lines written",
+    "accounting.2": "ingestor: records ingested",
+    "accounting.3": "signal processing: signals changed",
+    "accounting.4": "agent evaluation: evaluations",
+    "accounting.5": "decisions emitted",
+    "accounting.6": "orchestrator: decisions settled",
+    "accounting.7": "executor: commands applied",
+    "accounting.8": "event writing: delivery events",
+    "accounting.9": "quality updates: score or suppression changes",
+}
