@@ -7,7 +7,7 @@ import pytest
 
 from ignite_domain.governance import desired as d
 from ignite_domain.governance.include_file import render, rung
-from ignite_domain.governance.words import Action, AgentKind, Decision, DecisionStatus, TargetType
+from ignite_domain.governance.words import STANDING, Action, AgentKind, Decision, DecisionStatus, TargetType
 from ignite_domain.isps import Isp
 
 AT = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -80,7 +80,7 @@ def test_what_is_not_known_here_is_refused_with_a_reason(
     assert target not in state.refused[7]
 
 
-@pytest.mark.parametrize("status", sorted(set(DecisionStatus) - d.STANDING))
+@pytest.mark.parametrize("status", sorted(set(DecisionStatus) - STANDING))
 def test_a_decision_that_does_not_stand_wants_nothing(status: DecisionStatus) -> None:
     one = decision(7, Action.PAUSE_QUEUE, TargetType.QUEUE, "gmail.com/mta1", status=status)
     assert not wanted(one).wants
