@@ -38,10 +38,14 @@ def _ssh(keys: Keys, *, host_key: str = "", key_path: str = "") -> SshConsole:
 
 
 @pytest.fixture(params=["memory", "ssh"])
-async def console(request: pytest.FixtureRequest) -> AsyncIterator[PmtaConsole]:
-    made: PmtaConsole = MemoryPmta(*QUEUES) if request.param == "memory" else _ssh(request.getfixturevalue("keys"))
-    yield made
-    await made.close()
+async def console(request: pytest.FixtureRequest, host: WrapperHost) -> AsyncIterator[PmtaConsole]:
+    if request.param == "memory":
+        yield MemoryPmta(*QUEUES)
+        return
+    async with serving(host) as keys:
+        made = _ssh(keys)
+        yield made
+        await made.close()
 
 
 async def _say(console: PmtaConsole, command: PmtaCommand) -> None:
