@@ -38,6 +38,14 @@ Z_LOWER: Final = 1.2815515655446004
 """One-sided 90 % Wilson bound: one deferral among few messages is not yet congestion."""
 
 
+_EPSILON: Final = 1e-6  # 1000 · 0.7 · 0.7 is 490, not 489.99…
+
+
+def whole(volume: float) -> int:
+    """A volume in whole messages, rounded down."""
+    return floor(volume + _EPSILON)
+
+
 @attrs.frozen
 class WarmupDay:
     """One row of `mailing_warmup_days`: a (VMTA, ISP) pair on one business day.
@@ -108,10 +116,10 @@ def grown(day: WarmupDay) -> Plan:
     """The volume after one day with mail, standing alone: growth, congestion or hard signal."""
     hard = hard_signal(day)
     if hard:
-        return Plan(max(START, floor(AFTER_HARD * day.accepted)), False, f"hard signal: {hard}; half of accepted")
+        return Plan(max(START, whole(AFTER_HARD * day.accepted)), False, f"hard signal: {hard}; half of accepted")
     if is_congested(day):
         return Plan(
-            max(START, floor(AFTER_CONGESTION * day.accepted)),
+            max(START, whole(AFTER_CONGESTION * day.accepted)),
             False,
             f"congestion: {day.deferred} of {day.answered} deferred; 0.9 of accepted",
         )
@@ -119,7 +127,7 @@ def grown(day: WarmupDay) -> Plan:
     if allowed <= 0 or day.went < USED * allowed:
         return Plan(max(START, day.budget), day.slow_start, f"used {day.went} of {allowed}: no growth")
     factor = SLOW_START_GROWTH if day.slow_start else GROWTH
-    wanted = min(floor(day.budget * factor), floor(JUMP * day.went))
+    wanted = min(whole(day.budget * factor), whole(JUMP * day.went))
     budget = max(START, day.budget, wanted)
     return Plan(budget, day.slow_start, f"used {day.went} of {allowed}, no signal: × {factor:g}")
 
@@ -141,7 +149,7 @@ def plan(history: Sequence[WarmupDay], today: date, standing: Collection[Action]
         if silent == 0 and hard_signal(last):
             result = Plan(0, False, f"{result.note}; held for one day, goes on at {result.budget}")
         elif silent > IDLE_DAYS:
-            budget = max(START, floor(result.budget * IDLE_FACTOR ** (silent - IDLE_DAYS)))
+            budget = max(START, whole(result.budget * IDLE_FACTOR ** (silent - IDLE_DAYS)))
             result = Plan(budget, result.slow_start, f"{silent} days without mail: × 0.7 a day beyond 3")
         elif silent > 0:
             result = attrs.evolve(result, note=f"{result.note}; {silent} days without mail since")
