@@ -298,6 +298,7 @@ create table subscriber_events (
     metadata       jsonb not null default '{}',
     primary key (event_at, id)
 ) partition by range (event_at);
+create index subscriber_events_id on subscriber_events (id);  -- keyset of the event list
 create index subscriber_events_person on subscriber_events (subscriber_id, event_at);
 create index subscriber_events_campaign on subscriber_events (campaign_id, event_type);
 

@@ -1,0 +1,136 @@
+"""What the API and the dashboard show: lists by keyset, and the counts of the 21 steps. Read only."""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import attrs
+from psycopg.rows import dict_row
+
+from ignite_adapters.postgres.pool import Pool, transaction
+from ignite_domain.governance.words import AgentKind
+from ignite_domain.isps import Isp
+
+Row = dict[str, Any]
+
+_SUBSCRIBERS: Final = """
+select id, email, isp, data_quality_score, status, status_reason, verify_state, from_warmup_file, imported_at,
+       updated_at
+  from mailing_subscribers
+ where id > %(after)s and (%(email)s::text is null or email = %(email)s) order by id limit %(limit)s
+"""
+_SUPPRESSIONS: Final = """
+select email_md5 as id, reason, source, since, expires from mailing_global_suppressions
+ where email_md5 > %(after)s order by email_md5 limit %(limit)s
+"""
+_IMPORTS: Final = """
+select id, original_key, processed_key, rejects_key, classification, reasons, status, error, row_count, inserted,
+       updated, unchanged, rejected, rejected_by_reason, started_at, finished_at
+  from data_import_log where id < %(before)s order by id desc limit %(limit)s
+"""
+_DECISIONS: Final = """
+select id, at, until, isp, agent, action, target_type, target, reason, rule, mode, status, status_note, evidence,
+       parameters, undoes, ended_at
+  from mailing_engine_decisions where id < %(before)s order by id desc limit %(limit)s
+"""
+_EVENTS: Final = """
+select id, event_type, event_at, subscriber_id, campaign_id, variant_id, isp, verdict, metadata
+  from subscriber_events
+ where id < %(before)s and (%(subscriber)s::bigint is null or subscriber_id = %(subscriber)s)
+ order by id desc limit %(limit)s
+"""
+_AGENTS: Final = "select isp, agent, mode, state, reason, evaluations, evaluated_at from mailing_engine_agents"
+_SIGNALS: Final = """
+select at, isp, signal, n, x from mailing_engine_signal_history where at >= %(since)s order by at
+"""
+_COMMANDS: Final = """
+select id, host, knob, generation, decision_id, argv, state, exit_status, output, read_back, created_at, finished_at
+  from mailing_engine_commands where decision_id = %(decision)s order by id
+"""
+
+STEPS: Final[dict[str, str]] = {
+    "import.1": "select count(*) from data_import_log",
+    "import.2": "select count(*) from data_import_log where classification is not null",
+    "import.3": "select count(*) from data_import_log where processed_key is not null",
+    "import.4": "select coalesce(sum(inserted + updated + unchanged), 0) from data_import_log",
+    "import.5": "select count(distinct subscriber_id) from subscriber_events where event_type = 'verified'",
+    "import.6": "select count(*) from subscriber_events where event_type = 'quality_changed'",
+    "import.7": "select coalesce(sum(selected), 0) from mailing_warmup_days",
+    "import.8": "select count(*) from mailing_sends where state = 'injected'",
+    "import.9": "select count(*) from subscriber_events where event_type in ('opened', 'clicked')",
+    "import.10": "select count(*) from subscriber_events where event_type in ('page_view', 'session_end')",
+    "import.11": "select count(*) from subscriber_events",
+    "import.12": "select count(*) from live_feed",
+    "accounting.1": "select coalesce(sum(ingested + rejected), 0) from mailing_engine_feeds",
+    "accounting.2": "select coalesce(sum(ingested), 0) from mailing_engine_feeds",
+    "accounting.3": "select count(*) from mailing_engine_signals",
+    "accounting.4": "select coalesce(sum(evaluations), 0) from mailing_engine_agents",
+    "accounting.5": "select count(*) from mailing_engine_decisions",
+    "accounting.6": "select count(*) from mailing_engine_decisions "
+    "where status <> 'proposed' or status_note is not null",
+    "accounting.7": "select count(*) from mailing_engine_commands where state = 'done'",
+    "accounting.8": "select count(*) from subscriber_events where event_type in "
+    "('delivered', 'deferred', 'soft_bounced', 'hard_bounced', 'complained')",
+    "accounting.9": "select count(*) from subscriber_events where (event_type = 'quality_changed' and "
+    "metadata->>'evidence' in ('delivered', 'hard_bounced', 'complained')) or event_type = 'suppressed'",
+}
+"""What each numbered step of the seed's two flows has handled so far, in the unit of the contracts page."""
+
+
+async def loop_counts(pool: Pool) -> dict[str, int]:
+    """The counts of all 21 steps, from one snapshot."""
+    query = " union all ".join(f"select '{name}', ({sql})::bigint" for name, sql in STEPS.items())  # constants
+    async with transaction(pool) as conn:
+        rows = await (await conn.execute(query)).fetchall()
+    return {name: int(count) for name, count in rows}
+
+
+@attrs.frozen
+class ReadingRoom:
+    """Lists for people. Newest first where a list has a time; `after` and `before` are keys of the last item seen."""
+
+    pool: Pool
+
+    async def _rows(self, query: str, **values: Any) -> list[Row]:
+        async with transaction(self.pool) as conn, conn.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(query, values)
+            return await cursor.fetchall()
+
+    async def subscribers(self, after: int, limit: int, email: str | None = None) -> list[Row]:
+        return await self._rows(_SUBSCRIBERS, after=after, limit=limit, email=email)
+
+    async def suppressions(self, after: str, limit: int) -> list[Row]:
+        return await self._rows(_SUPPRESSIONS, after=after, limit=limit)
+
+    async def imports(self, before: int, limit: int) -> list[Row]:
+        return await self._rows(_IMPORTS, before=before, limit=limit)
+
+    async def decisions(self, before: int, limit: int) -> list[Row]:
+        return await self._rows(_DECISIONS, before=before, limit=limit)
+
+    async def commands(self, decision: int) -> list[Row]:
+        return await self._rows(_COMMANDS, decision=decision)
+
+    async def events(self, before: int, limit: int, subscriber: int | None = None) -> list[Row]:
+        return await self._rows(_EVENTS, before=before, limit=limit, subscriber=subscriber)
+
+    async def signals(self, now: datetime, hours: float) -> list[Row]:
+        """Points of the signal history of the last `hours` of business time, oldest first."""
+        return await self._rows(_SIGNALS, since=now - timedelta(hours=hours))
+
+    async def agents(self) -> list[Row]:
+        """All 48, those that have not evaluated yet as `idle`."""
+        stored = {(row["isp"], row["agent"]): row for row in await self._rows(_AGENTS)}
+        return [
+            stored.get((isp.value, kind.value))
+            or {
+                "isp": isp.value,
+                "agent": kind.value,
+                "mode": "observe",
+                "state": "idle",
+                "reason": "no accounting record has been read yet",
+                "evaluations": 0,
+                "evaluated_at": None,
+            }
+            for kind in AgentKind
+            for isp in Isp
+        ]

@@ -1,0 +1,60 @@
+"""Puts the HTTP rooms together into one Litestar application. Decides headers, limits and order only."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final
+
+import attrs
+from litestar import Litestar, Response, get
+from litestar.datastructures import ResponseHeader
+from litestar.openapi import OpenAPIConfig
+
+from ignite_app.http import problems
+from ignite_app.http.auth import Gatekeeper
+
+MAX_BODY: Final = 1 << 20  # bytes; nothing that is posted here is larger
+SECURITY: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+}
+Probe = Callable[[], Awaitable[dict[str, str]]]
+
+
+@attrs.frozen
+class HttpDeps:
+    """`routes`: the handlers of every room. `ready`: names of things that are not ready, with why."""
+
+    gatekeeper: Gatekeeper
+    routes: Sequence[Any]
+    ready: Probe
+    lifespan: Sequence[Callable[[Litestar], AbstractAsyncContextManager[None]]] = ()
+
+
+def create_app(deps: HttpDeps) -> Litestar:
+    """The application. Nothing is opened before its lifespan starts."""
+
+    @get("/health/live", tags=["health"])
+    async def live() -> dict[str, str]:
+        """The process answers."""
+        return {"status": "ok"}
+
+    @get("/health/ready", tags=["health"])
+    async def ready() -> Response[dict[str, Any]]:
+        """Everything a request needs answers too; otherwise 503 and what is missing."""
+        missing = await deps.ready()
+        if missing:
+            return Response({"status": "not ready", "missing": missing}, status_code=503)
+        return Response({"status": "ok"})
+
+    return Litestar(
+        route_handlers=[live, ready, *deps.gatekeeper.routes(), *deps.routes],
+        middleware=[deps.gatekeeper.middleware],
+        exception_handlers=problems.HANDLERS,
+        request_max_body_size=MAX_BODY,
+        response_headers=[ResponseHeader(name=name, value=value) for name, value in SECURITY.items()],
+        lifespan=list(deps.lifespan),
+        openapi_config=OpenAPIConfig(title="IGNITE", version="1", path="/schema"),
+        logging_config=None,
+        debug=False,
+    )

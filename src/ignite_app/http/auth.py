@@ -1,0 +1,112 @@
+"""Who may call: named API keys, and a console cookie that a one-time link sets.
+
+Guards everything below /api/v1 except the beacon; decides nothing about what a caller may do. The key's
+name is the author in the audit.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from http.cookies import SimpleCookie
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import attrs
+import orjson
+from litestar import Response, get
+from litestar.datastructures import Cookie
+from litestar.enums import ScopeType
+from litestar.exceptions import NotFoundException
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+from litestar.response import Redirect
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from ignite_app.http.problems import PROBLEM
+from ignite_app.settings import Secret
+
+COOKIE: Final = "ignite_console"
+CONSOLE_AUTHOR: Final = "console"
+OPEN: Final = ("/api/v1/site-events",)
+PREFIX: Final = "/api/v1"
+WS_DENIED: Final = 4401
+
+
+@attrs.define
+class Gatekeeper:
+    """`keys`: name -> key. `console_token`: of the one-time link; empty switches the console off."""
+
+    keys: Mapping[str, Secret]
+    console_token: Secret = Secret("")
+    link_used: bool = False
+
+    def cookie_value(self) -> str:
+        """What the console's cookie must hold; it dies with the token."""
+        return hmac.new(self.console_token.encode(), b"ignite console", hashlib.sha256).hexdigest()
+
+    def author(self, headers: Mapping[str, str], *, same_origin: bool) -> str | None:
+        """The name of the caller, or None. A cookie counts only for requests from our own pages."""
+        given = headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ")
+        if given:
+            found = None
+            for name, key in self.keys.items():  # all of them, so that timing tells nothing
+                if key and hmac.compare_digest(given.encode(), key.encode()):
+                    found = name
+            return found
+        cookies: SimpleCookie = SimpleCookie(headers.get("cookie", ""))
+        if self.console_token and COOKIE in cookies and same_origin:
+            return CONSOLE_AUTHOR if hmac.compare_digest(cookies[COOKIE].value, self.cookie_value()) else None
+        return None
+
+    def middleware(self, app: ASGIApp) -> ASGIApp:
+        """ASGI middleware: 401, or a closed WebSocket, before anything else runs."""
+
+        async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+            path = scope.get("path", "")
+            if (
+                scope["type"] not in (ScopeType.HTTP, ScopeType.WEBSOCKET)
+                or not path.startswith(PREFIX)
+                or path in OPEN
+            ):
+                await app(scope, receive, send)
+                return
+            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+            origin = headers.get("origin")
+            same_origin = origin is None or urlsplit(origin).netloc == headers.get("host", "")
+            author = self.author(headers, same_origin=same_origin)
+            if author is not None:
+                scope["state"]["author"] = author
+                await app(scope, receive, send)
+            elif scope["type"] == ScopeType.WEBSOCKET:
+                await send({"type": "websocket.close", "code": WS_DENIED, "reason": "not signed in"})
+            else:
+                body = orjson.dumps(
+                    {
+                        "type": "about:blank",
+                        "title": "Unauthorized",
+                        "status": 401,
+                        "detail": "an API key or a signed-in console is needed",
+                    }
+                )
+                start: Any = {
+                    "type": "http.response.start",
+                    "status": 401,
+                    "headers": [(b"content-type", PROBLEM.encode()), (b"www-authenticate", b"Bearer")],
+                }
+                await send(start)
+                await send({"type": "http.response.body", "body": body, "more_body": False})
+
+        return guarded
+
+    def routes(self) -> list[HTTPRouteHandler]:
+        @get("/console/{token:str}", include_in_schema=False)
+        async def sign_in(token: FromPath[str]) -> Response[Any]:
+            """The one-time link: sets the console's cookie and goes to the live page."""
+            fits = self.console_token and hmac.compare_digest(token.encode(), self.console_token.encode())
+            if not fits or self.link_used:
+                raise NotFoundException("this link is not valid, or was used already")
+            self.link_used = True
+            cookie = Cookie(key=COOKIE, value=self.cookie_value(), httponly=True, samesite="strict", path="/")
+            return Redirect("/", status_code=303, cookies=[cookie])
+
+        return [sign_in]

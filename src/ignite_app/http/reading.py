@@ -1,0 +1,122 @@
+"""The read routes under /api/v1, and suppressions by hand. Decode, call, return."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+import attrs
+from litestar import Request, delete, get, post
+from litestar.params import FromPath, FromQuery
+
+from ignite_adapters.postgres.pool import Pool
+from ignite_adapters.postgres.reading import ReadingRoom, Row, loop_counts
+from ignite_app.clock import Clock
+from ignite_domain.errors import BadInput, NotFound
+from ignite_domain.subscribers import EmailAddress, SuppressionReason, SuppressionStore
+from ignite_domain.subscribers.address import hash_of, md5_in
+
+MAX_LIMIT: Final = 1000
+_LAST: Final = (1 << 63) - 1
+
+
+@attrs.frozen
+class ReadingDeps:
+    pool: Pool
+    suppressions: SuppressionStore
+    clock: Clock
+
+
+@attrs.frozen
+class SuppressionIn:
+    """An address, or the md5 of its canonical form."""
+
+    address: str
+
+
+def _page(rows: list[Row], limit: int) -> dict[str, Any]:
+    items = [{key: float(v) if isinstance(v, Decimal) else v for key, v in row.items()} for row in rows]
+    return {"items": items, "next": items[-1]["id"] if items and len(items) == limit else None}
+
+
+def _limit(limit: int) -> int:
+    if not 1 <= limit <= MAX_LIMIT:
+        raise BadInput(f"limit: must be between 1 and {MAX_LIMIT}")
+    return limit
+
+
+def _md5(text: str) -> str:
+    return md5_in(text) or hash_of(EmailAddress.parse(text).text)
+
+
+def routes(deps: ReadingDeps) -> list[Any]:
+    """The handlers, for the app factory."""
+    room = ReadingRoom(deps.pool)
+
+    @get("/api/v1/loop", tags=["loop"])
+    async def loop() -> dict[str, Any]:
+        """How much each of the 21 steps has handled, and the business time."""
+        return {"at": deps.clock.now(), "steps": await loop_counts(deps.pool)}
+
+    @get("/api/v1/subscribers", tags=["subscribers"])
+    async def subscribers(
+        after: FromQuery[int] = 0, limit: FromQuery[int] = 100, email: FromQuery[str | None] = None
+    ) -> dict[str, Any]:
+        """People in order of id; `email` finds one by address."""
+        wanted = EmailAddress.parse(email).text if email else None
+        return _page(await room.subscribers(after, _limit(limit), wanted), limit)
+
+    @get("/api/v1/suppressions", tags=["suppressions"])
+    async def suppressions(after: FromQuery[str] = "", limit: FromQuery[int] = 100) -> dict[str, Any]:
+        """The global list, by hash; it holds no addresses."""
+        return _page(await room.suppressions(after, _limit(limit)), limit)
+
+    @post("/api/v1/suppressions", tags=["suppressions"], status_code=201)
+    async def suppress(data: SuppressionIn, request: Request[Any, Any, Any]) -> dict[str, Any]:
+        """Put one address on the list by hand; the caller's name is kept as the source."""
+        md5 = _md5(data.address)
+        source = f"api:{request.state.author}"
+        new, people = await deps.suppressions.suppress([md5], SuppressionReason.LISTED, source, deps.clock.now())
+        return {"email_md5": md5, "new": bool(new), "people": people}
+
+    @delete("/api/v1/suppressions/{address:str}", tags=["suppressions"], status_code=200)
+    async def release(address: FromPath[str], request: Request[Any, Any, Any]) -> dict[str, Any]:
+        """A person reverses a suppression; verification of that person starts afresh."""
+        md5 = _md5(address)
+        if not await deps.suppressions.release(md5, f"api:{request.state.author}", deps.clock.now()):
+            raise NotFound("nothing is suppressed under this address")
+        return {"email_md5": md5}
+
+    @get("/api/v1/imports", tags=["imports"])
+    async def imports(before: FromQuery[int] = _LAST, limit: FromQuery[int] = 100) -> dict[str, Any]:
+        """The import log, newest first."""
+        return _page(await room.imports(before, _limit(limit)), limit)
+
+    @get("/api/v1/decisions", tags=["decisions"])
+    async def decisions(before: FromQuery[int] = _LAST, limit: FromQuery[int] = 100) -> dict[str, Any]:
+        """What agents decided, newest first, with reason, rule and evidence."""
+        return _page(await room.decisions(before, _limit(limit)), limit)
+
+    @get("/api/v1/decisions/{decision:int}/commands", tags=["decisions"])
+    async def commands(decision: FromPath[int]) -> dict[str, Any]:
+        """The commands that carried a decision to the MTA, with exit status and what was read back."""
+        return {"items": await room.commands(decision), "next": None}
+
+    @get("/api/v1/agents", tags=["agents"])
+    async def agents() -> dict[str, Any]:
+        """All 48 agents."""
+        return {"items": await room.agents(), "next": None}
+
+    @get("/api/v1/signals", tags=["signals"])
+    async def signals(hours: FromQuery[float] = 6.0) -> dict[str, Any]:
+        """Exposure and events per provider over the last hours of business time."""
+        now: datetime = deps.clock.now()
+        return {"items": await room.signals(now, min(max(hours, 0.1), 24 * 90)), "next": None}
+
+    @get("/api/v1/events", tags=["events"])
+    async def events(
+        before: FromQuery[int] = _LAST, limit: FromQuery[int] = 100, subscriber: FromQuery[int | None] = None
+    ) -> dict[str, Any]:
+        """Events, newest first; of one person with `subscriber`."""
+        return _page(await room.events(before, _limit(limit), subscriber), limit)
+
+    return [loop, subscribers, suppressions, suppress, release, imports, decisions, commands, agents, signals, events]

@@ -1,0 +1,1 @@
+"""The live feed to dashboards: one reader a process, any number of WebSocket clients."""

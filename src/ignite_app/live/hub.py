@@ -1,0 +1,126 @@
+"""The WebSocket hub: `WS /api/v1/live?after=ID`.
+
+Decides who gets what in which order: replay from the database first, then what the one reader of this
+process broadcasts; ids grow, nothing twice, nothing left out. A client that stops reading is closed and
+never holds up the others; it comes back with `?after=`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final, Protocol
+
+import orjson
+import structlog
+from litestar import Litestar, WebSocket, websocket
+from litestar.exceptions import WebSocketDisconnect
+from litestar.params import FromQuery
+
+from ignite_domain.errors import PortFailure
+
+log = structlog.get_logger("ignite.live")
+TOO_SLOW: Final = 4408
+SEND_REAL_SECONDS: Final = 20.0
+Message = dict[str, Any]
+
+
+class Feed(Protocol):
+    """Where messages come from; see `ignite_adapters.postgres.live.LiveFeed`."""
+
+    async def last_id(self) -> int: ...
+    async def since(self, after: int, limit: int = ...) -> list[Message]: ...
+    def knocks(self) -> AsyncIterator[None]: ...
+
+
+class Hub:
+    """One per process. `queue` is how many messages a client may lag behind the broadcast."""
+
+    def __init__(self, feed: Feed, queue: int = 1000) -> None:
+        self._feed = feed
+        self._queue = queue
+        self._clients: set[asyncio.Queue[Message | None]] = set()
+        self._last = 0
+
+    @asynccontextmanager
+    async def lifespan(self, _: Litestar) -> AsyncIterator[None]:
+        """Read the feed as long as the application runs."""
+        self._last = await self._feed.last_id()
+        reader = asyncio.create_task(self._read())
+        try:
+            yield
+        finally:
+            reader.cancel()
+            with suppress(asyncio.CancelledError):
+                await reader
+
+    async def _read(self) -> None:
+        async for _ in self._feed.knocks():
+            try:
+                while batch := await self._feed.since(self._last):
+                    for message in batch:
+                        self._broadcast(message)
+                    self._last = batch[-1]["id"]
+            except PortFailure as failure:
+                log.warning("live.retry", detail=failure.detail)
+
+    def _broadcast(self, message: Message) -> None:
+        for client in list(self._clients):
+            try:
+                client.put_nowait(message)
+            except asyncio.QueueFull:
+                self._clients.discard(client)
+                while not client.empty():
+                    client.get_nowait()
+                client.put_nowait(None)  # the sender closes the socket when it meets this
+
+    def handler(self) -> Any:
+        """The WebSocket route."""
+
+        @websocket("/api/v1/live")
+        async def live(socket: WebSocket[Any, Any, Any], after: FromQuery[int | None] = None) -> None:
+            await socket.accept()
+            queue: asyncio.Queue[Message | None] = asyncio.Queue(self._queue)
+            self._clients.add(queue)  # before the replay, so that nothing falls between the two
+            sender = asyncio.create_task(self._send(socket, queue, after))
+            listener = asyncio.create_task(_until_gone(socket))
+            try:
+                await asyncio.wait({sender, listener}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                self._clients.discard(queue)
+                for task in (sender, listener):
+                    task.cancel()
+                    with suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
+                        await task
+                with suppress(Exception):  # the socket may be gone already; nothing is left to tell it
+                    await socket.close()
+
+        return live
+
+    async def _send(
+        self, socket: WebSocket[Any, Any, Any], queue: "asyncio.Queue[Message | None]", after: int | None
+    ) -> None:
+        last = self._last if after is None else after
+        while batch := await self._feed.since(last):
+            for message in batch:
+                await _push(socket, message)
+            last = batch[-1]["id"]
+        while True:
+            fresh = await queue.get()
+            if fresh is None:
+                log.info("live.too_slow", queue=self._queue)
+                await socket.close(code=TOO_SLOW, reason="too slow; come back with ?after=")
+                return
+            if fresh["id"] > last:
+                await _push(socket, fresh)
+                last = fresh["id"]
+
+
+async def _push(socket: WebSocket[Any, Any, Any], message: Message) -> None:
+    """Send one message; a client whose TCP window stays shut for long is given up."""
+    await asyncio.wait_for(socket.send_text(orjson.dumps(message).decode()), SEND_REAL_SECONDS)
+
+
+async def _until_gone(socket: WebSocket[Any, Any, Any]) -> None:
+    with suppress(WebSocketDisconnect):
+        while True:
+            await socket.receive_text()
