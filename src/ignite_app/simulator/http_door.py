@@ -1,0 +1,93 @@
+"""A tiny HTTP/1.1 server for the verifier and the status page. Decides framing; handlers decide answers."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+import attrs
+
+MAX_BODY: Final = 4_000_000
+_REASONS: Final = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 413: "Too Large"}
+
+
+@attrs.frozen
+class Request:
+    method: str
+    path: str
+    headers: Mapping[str, str]  # names in lower case
+    body: bytes
+
+
+@attrs.frozen
+class Reply:
+    """`body` becomes JSON."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+
+
+Handler = Callable[[Request], Awaitable[Reply]]
+
+
+@attrs.define(eq=False)
+class HttpDoor:
+    """Listens on 127.0.0.1 and keeps connections alive."""
+
+    handler: Handler
+    port: int = 0
+    _server: asyncio.Server | None = None
+    _open: set[asyncio.StreamWriter] = attrs.field(factory=set)
+
+    async def listen(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def shut(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            for writer in self._open:
+                writer.close()
+            await self._server.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
+        try:
+            while True:
+                request = await _read(reader)
+                if request is None:
+                    break
+                reply = await self.handler(request)
+                body = json.dumps(reply.body).encode()
+                head = f"HTTP/1.1 {reply.status} {_REASONS.get(reply.status, 'Answer')}\r\n"
+                for name, value in reply.headers.items():
+                    head += f"{name}: {value}\r\n"
+                head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+                writer.write(head.encode() + body)
+                await writer.drain()
+                if request.headers.get("connection", "").lower() == "close":
+                    break
+        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError, ValueError):
+            pass  # the client has gone or does not speak HTTP
+        finally:
+            self._open.discard(writer)
+            writer.close()
+
+
+async def _read(reader: asyncio.StreamReader) -> Request | None:
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        return None
+    first, *lines = head.decode("latin-1").split("\r\n")
+    method, path, _ = first.split(" ", 2)
+    headers = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        if name:
+            headers[name.strip().lower()] = value.strip()
+    length = int(headers.get("content-length", "0"))
+    if not 0 <= length <= MAX_BODY:
+        raise ValueError("body too large")
+    return Request(method, path, headers, await reader.readexactly(length) if length else b"")
