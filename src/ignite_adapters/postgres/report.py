@@ -128,7 +128,8 @@ class ReportReader:
         return await self._number(
             "select count(*) from mailing_engine_decisions d where d.action = any(%s) "
             "and d.status in ('applied', 'verified') and not exists (select 1 from mailing_engine_commands c "
-            "where c.decision_id = d.id and c.exit_status = 0 and c.read_back is not null)",
+            "where (c.decision_id = d.id or c.generation = d.generation) and c.exit_status = 0 "
+            "and c.read_back is not null)",
             list(actions),
         )
 

@@ -161,7 +161,9 @@ def _asking(wanted: Desired) -> tuple[int, ...]:
 def _liftings(wanted: Desired, turned: Mapping[str, Turned], now: datetime, *, rates_in_force: bool) -> list[Planned]:
     due: list[Planned] = []
     for name, last in sorted(turned.items()):
-        if name in (INCLUDE, RELOAD) or not last.on or name in wanted.wants or _too_soon(last, now):
+        if name in (INCLUDE, RELOAD) or not last.on or name in wanted.wants:
+            continue
+        if last.failed_at is not None and now < last.failed_at + RETRY_AFTER:
             continue
         by = wanted.lifting.get(last.decision) if last.decision is not None else None
         if last.decision in wanted.probing and not rates_in_force:
@@ -172,7 +174,17 @@ def _liftings(wanted: Desired, turned: Mapping[str, Turned], now: datetime, *, r
 
 
 def _too_soon(last: Turned, now: datetime) -> bool:
-    return last.failed_at is not None and now < last.failed_at + RETRY_AFTER
+    """Whether the last attempt, good or bad, is too young for another: the host may not show it yet."""
+    tries = [at for at in (last.failed_at, last.at if last.on else None) if at is not None]
+    return bool(tries) and now < max(tries) + RETRY_AFTER
+
+
+def describe(knob: Knob, host: HostState) -> str:
+    """The read-back of a command, in words for the outbox."""
+    shown = in_force(knob, host)
+    if shown is None:
+        return "the host shows nothing that it is about"
+    return "shown in force" if shown else "not shown in force"
 
 
 def stamps(
@@ -213,7 +225,7 @@ def _stamp(
     if number in wanted.refused:
         return Stamp(number, DecisionStatus.FAILED, wanted.refused[number])
     if decision.action is Action.RELEASE:
-        return _release(decision, generation, wanted, turned)
+        return _release(decision, generation, wanted, host, turned)
     names = wanted.knobs_of.get(number)
     if not names:
         return None
@@ -265,7 +277,13 @@ def _still_turned(decision: Decision, wanted: Desired, turned: Mapping[str, Turn
     ]
 
 
-def _release(decision: Decision, generation: int | None, wanted: Desired, turned: Mapping[str, Turned]) -> Stamp | None:
+def _release(
+    decision: Decision,
+    generation: int | None,
+    wanted: Desired,
+    host: HostState,
+    turned: Mapping[str, Turned],
+) -> Stamp | None:
     assert decision.id is not None
     still = _still_turned(decision, wanted, turned)
     if still:
@@ -273,6 +291,12 @@ def _release(decision: Decision, generation: int | None, wanted: Desired, turned
     put, loaded = turned.get(INCLUDE, NEVER), turned.get(RELOAD, NEVER)
     if put.sha256 != wanted.include.sha256 or loaded.at is None or put.at is None or loaded.at < put.at:
         return _failed(decision.id, [_last(INCLUDE, turned)])
+    if any(
+        in_force(Knob.parse(name), host)
+        for name, last in turned.items()
+        if last.decision == decision.id and not last.on
+    ):
+        return Stamp(decision.id, DecisionStatus.FAILED, "undone, and the host still shows it in force")
     if generation is None:
         return Stamp(decision.id, DecisionStatus.RELEASED, "nothing of it stood at the MTA", ended=True)
     return Stamp(decision.id, DecisionStatus.VERIFIED, "", ended=True)

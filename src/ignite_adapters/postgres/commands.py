@@ -1,0 +1,302 @@
+"""The outbox of PMTA commands, and what governance forbids the sender right now.
+
+Decides nothing: what is due is `governance.reconcile`, what a decision closes is `governance.desired`.
+A command row exists before its command is sent (`pending`, then `sent`), so no command is without one;
+a row in state `sent` without a result is one whose fate a restart has to find out at the host.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import attrs
+from psycopg import AsyncConnection
+from psycopg.types.json import Jsonb
+
+from ignite_adapters.postgres.events import append
+from ignite_adapters.postgres.pool import Pool, transaction
+from ignite_domain.governance.desired import closed_jobs, closed_vmtas
+from ignite_domain.governance.reconcile import Planned, Stamp, Turned, turns_on
+from ignite_domain.governance.words import (
+    PMTA_LEVER,
+    STANDING,
+    Action,
+    AgentKind,
+    Decision,
+    DecisionStatus,
+    Mode,
+    TargetType,
+)
+from ignite_domain.isps import Isp
+
+ROLLBACK: Final = "rollback"
+"""The knob of a row that puts an earlier include file back: it is not what is wanted, only what is safe."""
+
+_COLUMNS: Final = (
+    "id, at, until, isp, agent, action, target_type, target, reason, rule, evidence, "
+    "parameters || case when undoes is null then '{}'::jsonb else jsonb_build_object('of', undoes) end, "
+    "status, generation"
+)
+_STANDING: Final = (
+    f"select {_COLUMNS} from mailing_engine_decisions "  # noqa: S608  # constants of ours
+    "where status = any(%s) and ended_at is null and action = any(%s) order by id"
+)
+_SHADOWED: Final = (
+    f"select {_COLUMNS} from mailing_engine_decisions "  # noqa: S608  # constants of ours
+    "where status = 'proposed' and mode = %s and ended_at is null and status_note is null "
+    "and action = any(%s) order by id limit 100"
+)
+_TURNED: Final = """
+with done as (
+    select distinct on (knob) knob, id, argv, finished_at, decision_id, generation, stdin_sha256
+      from mailing_engine_commands where host = %(host)s and state = 'done' and knob <> 'rollback'
+     order by knob, id desc
+), failed as (
+    select distinct on (knob) knob, id, finished_at, stdin_sha256, output
+      from mailing_engine_commands
+     where host = %(host)s and state = 'failed' and exit_status is not null and knob <> 'rollback'
+     order by knob, id desc
+)
+select coalesce(d.knob, f.knob), d.argv, d.finished_at, d.decision_id, d.generation, d.stdin_sha256,
+       f.finished_at, f.output, f.stdin_sha256
+  from done d full join failed f on f.knob = d.knob and f.id > d.id
+ where d.knob is not null
+    or not exists (select from done x where x.knob = f.knob and x.id > f.id)
+"""
+_GENERATION: Final = "select coalesce(max(generation), 0) + 1 from mailing_engine_commands where host = %s"
+_RECORD: Final = """
+insert into mailing_engine_commands
+       (host, knob, generation, decision_id, argv, stdin_sha256, state, created_at)
+values (%s, %s, %s, %s, %s, %s, 'pending', %s) returning id
+"""
+_STAMP: Final = """
+update mailing_engine_decisions d
+   set status = %(status)s, status_note = %(note)s, generation = coalesce(%(generation)s, d.generation),
+       ended_at = case when %(ended)s then %(now)s else d.ended_at end
+ where d.id = %(id)s and d.status = any(%(standing)s) and d.ended_at is null
+returning at, isp, agent, action, target_type, target, reason, rule, mode, until, undoes
+"""
+
+_ENDED: Final = """
+update mailing_engine_decisions
+   set status = case when status = any(%(standing)s) then 'released' else status end,
+       ended_at = coalesce(ended_at, %(now)s)
+ where id = %(undone)s
+"""
+
+
+@attrs.frozen
+class OpenCommand:
+    """A row that needs the host's word: state `sent` without a result, or `done` without a read-back."""
+
+    id: int
+    knob: str
+    argv: tuple[str, ...]
+    output: str
+
+
+class PostgresCommandStore:
+    """Outbox and decisions of one host, for the one reconciler that holds its lease.
+
+    Every method is one transaction. Raises PortFailure if the database cannot be reached.
+    """
+
+    def __init__(self, pool: Pool, host: str) -> None:
+        self._pool = pool
+        self._host = host
+
+    async def standing(self) -> list[tuple[Decision, int | None]]:
+        """Standing decisions with an MTA lever and the generation that carried them, by id."""
+        async with transaction(self._pool) as conn:
+            return await _standing(conn, PMTA_LEVER)
+
+    async def shadowed(self) -> list[Decision]:
+        """Up to 100 proposals of mode shadow that do not say yet what would have been sent."""
+        async with transaction(self._pool) as conn:
+            rows = await conn.execute(_SHADOWED, (Mode.SHADOW, [action.value for action in PMTA_LEVER]))
+            return [_decision(row) for row in await rows.fetchall()]
+
+    async def note(self, notes: Mapping[int, str]) -> None:
+        """Write what would have been sent on proposals."""
+        async with transaction(self._pool) as conn, conn.cursor() as cursor:
+            await cursor.executemany(
+                "update mailing_engine_decisions set status_note = %s where id = %s and status = 'proposed'",
+                [(note, number) for number, note in notes.items()],
+            )
+
+    async def turned(self) -> dict[str, Turned]:
+        """What the outbox last knows of every knob of this host."""
+        async with transaction(self._pool) as conn:
+            rows = await (await conn.execute(_TURNED, {"host": self._host})).fetchall()
+        return {
+            knob: Turned(
+                on=argv is not None and turns_on(argv),
+                at=at,
+                decision=decision,
+                generation=generation,
+                sha256=sha,
+                failed_at=failed_at,
+                failure=output or "",
+                failed_sha256=failed_sha,
+            )
+            for knob, argv, at, decision, generation, sha, failed_at, output, failed_sha in rows
+        }
+
+    async def unresolved(self) -> list[OpenCommand]:
+        """Rows that were sent and have no result."""
+        return await self._open("state = 'sent'")
+
+    async def unread(self) -> list[OpenCommand]:
+        """Rows that are done and have no read-back."""
+        return await self._open("state = 'done' and read_back is null")
+
+    async def record(self, planned: Sequence[Planned], now: datetime) -> list[int]:
+        """Write one pending row per command, all of one new generation, and stamp it on the decisions served.
+
+        Rows of an earlier plan that were never sent are dropped. Returns the ids in order.
+        """
+        async with transaction(self._pool) as conn:
+            await self._drop_pending(conn)
+            row = await (await conn.execute(_GENERATION, (self._host,))).fetchone()
+            assert row is not None
+            generation = int(row[0])
+            ids: list[int] = []
+            for one in planned:
+                command = one.command
+                arguments = (
+                    self._host, one.knob, generation, one.decision, Jsonb(list(command.argv)),
+                    command.stdin_sha256, now,
+                )  # fmt: skip
+                made = await (await conn.execute(_RECORD, arguments)).fetchone()
+                assert made is not None
+                ids.append(int(made[0]))
+            served = sorted({number for one in planned for number in one.decisions})
+            await conn.execute(
+                "update mailing_engine_decisions set generation = %s where id = any(%s)", (generation, served)
+            )
+        return ids
+
+    async def sending(self, command_id: int) -> None:
+        """The command goes out now."""
+        async with transaction(self._pool) as conn:
+            await conn.execute("update mailing_engine_commands set state = 'sent' where id = %s", (command_id,))
+
+    async def finish(
+        self,
+        command_id: int,
+        *,
+        done: bool,
+        exit_status: int | None,
+        output: str,
+        now: datetime,
+        read_back: str | None = None,
+    ) -> None:
+        """Write a result. `exit_status` None: the answer was lost, and the host does not show the effect."""
+        async with transaction(self._pool) as conn:
+            await conn.execute(
+                "update mailing_engine_commands set state = %s, exit_status = %s, output = %s, read_back = %s, "
+                "finished_at = %s where id = %s",
+                ("done" if done else "failed", exit_status, output[:4000], read_back, now, command_id),
+            )
+
+    async def settle(self, read_backs: Mapping[int, str], stamps: Iterable[Stamp], now: datetime) -> None:
+        """Write read-backs and what may be said of decisions; each change of word goes to the live feed.
+
+        A decision that governance has ended meanwhile keeps governance's word. A release that has done its
+        work ends itself and what it undid.
+        """
+        async with transaction(self._pool) as conn:
+            await self._drop_pending(conn)
+            async with conn.cursor() as cursor:
+                await cursor.executemany(
+                    "update mailing_engine_commands set read_back = %s where id = %s",
+                    [(text, number) for number, text in sorted(read_backs.items())],
+                )
+            live: list[tuple[Any, str | None, dict[str, Any]]] = []
+            for stamp in sorted(stamps, key=lambda one: one.decision):
+                changed = await self._stamp(conn, stamp, now)
+                if changed is not None:
+                    live.append((now, changed["isp"], changed))
+            await append(conn, (), decisions=live)
+
+    async def _stamp(self, conn: AsyncConnection[Any], stamp: Stamp, now: datetime) -> dict[str, Any] | None:
+        values = {
+            "id": stamp.decision,
+            "status": stamp.status.value,
+            "note": stamp.note or None,
+            "generation": stamp.generation,
+            "ended": stamp.ended,
+            "now": now,
+            "standing": [status.value for status in STANDING],
+        }
+        row = await (await conn.execute(_STAMP, values)).fetchone()
+        if row is None:
+            return None
+        _, isp, agent, action, target_type, target, reason, rule, mode, until, undoes = row
+        if stamp.ended and undoes is not None:
+            await conn.execute(_ENDED, {**values, "undone": undoes})
+        return {
+            "id": stamp.decision, "isp": isp, "agent": agent, "action": action, "target_type": target_type,
+            "target": target, "status": stamp.status.value, "reason": reason, "rule": rule, "mode": mode,
+            "until": until.isoformat(),
+        }  # fmt: skip
+
+    async def _drop_pending(self, conn: AsyncConnection[Any]) -> None:
+        await conn.execute("delete from mailing_engine_commands where host = %s and state = 'pending'", (self._host,))
+
+    async def _open(self, condition: str) -> list[OpenCommand]:
+        query = "select id, knob, argv, coalesce(output, '') from mailing_engine_commands where host = %s and "
+        async with transaction(self._pool) as conn:
+            cursor = conn.cursor()
+            # two constants of this module
+            await cursor.execute((query + condition + " order by id").encode(), (self._host,))
+            return [OpenCommand(i, knob, tuple(argv), out) for i, knob, argv, out in await cursor.fetchall()]
+
+
+class PostgresInjectionControls:
+    """`InjectionControls` for the sender: what standing decisions close, before PMTA has heard of them.
+
+    `vmtas` maps the names of our VMTAs to their addresses. A decision whose lifetime has run out still
+    closes: what follows it is a probe.
+    """
+
+    def __init__(self, pool: Pool, vmtas: Mapping[str, str]) -> None:
+        self._pool = pool
+        self._vmtas = dict(vmtas)
+
+    async def closed(self, now: datetime) -> frozenset[tuple[str | None, str]]:
+        """(brand, VMTA) pairs that must not be chosen; the brand `*` means everyone."""
+        return closed_vmtas(await self._decisions(), self._vmtas)
+
+    async def paused_jobs(self, now: datetime) -> frozenset[str]:
+        """Job ids (`c<campaign id>`) whose mail must not be handed over."""
+        return closed_jobs(await self._decisions())
+
+    async def _decisions(self) -> list[Decision]:
+        async with transaction(self._pool) as conn:
+            return [decision for decision, _ in await _standing(conn, PMTA_LEVER)]
+
+
+async def _standing(conn: AsyncConnection[Any], actions: Iterable[Action]) -> list[tuple[Decision, int | None]]:
+    arguments = ([status.value for status in STANDING], [action.value for action in actions])
+    rows = await (await conn.execute(_STANDING, arguments)).fetchall()
+    return [(_decision(row), row[-1]) for row in rows]
+
+
+def _decision(row: Sequence[Any]) -> Decision:
+    number, at, until, isp, agent, action, target_type, target, reason, rule, evidence, parameters, status, _ = row
+    return Decision(
+        at=at,
+        until=until,
+        isp=Isp(isp) if isp else None,
+        agent=AgentKind(agent),
+        action=Action(action),
+        target_type=TargetType(target_type),
+        target=target,
+        reason=reason,
+        rule=rule,
+        evidence=evidence,
+        parameters=parameters,
+        status=DecisionStatus(status),
+        id=number,
+    )

@@ -1,0 +1,231 @@
+"""`Executor`: makes a PMTA host look the way the standing decisions say, and says what came of it.
+
+It decides when; what is wanted, due and true is decided by `governance.desired` and `governance.reconcile`.
+One step reads the host, settles commands whose fate a crash left open, writes the commands that are due
+into the outbox, sends them one after another, reads the host again and stamps commands and decisions.
+
+A crash at any point costs nothing: a row that was never sent is dropped and planned anew; a row that was
+sent and has no answer is settled by what the host shows; every command is idempotent at the MTA.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import Final, Protocol
+
+import attrs
+import structlog
+
+from ignite_adapters.postgres.commands import ROLLBACK, OpenCommand, PostgresCommandStore
+from ignite_app.clock import Clock
+from ignite_domain.errors import PortFailure
+from ignite_domain.governance import commands, include_file
+from ignite_domain.governance.commands import PmtaCommand, Verb
+from ignite_domain.governance.console_port import PmtaConsole
+from ignite_domain.governance.desired import INCLUDE, RELOAD, Desired, Knob, Topology, desired
+from ignite_domain.governance.host_state import QUESTIONS, HostState, MissingPath, read
+from ignite_domain.governance.reconcile import Planned, describe, in_force, plan, stamps, turns_on
+from ignite_domain.governance.words import Decision, DecisionStatus, Mode
+
+log = structlog.get_logger("ignite.execute")
+
+ACTS: Final = frozenset({Mode.ACT, Mode.APPROVE})
+"""Modes in which a decision that stands is carried out (under `approve` a person has made it stand)."""
+
+
+class HeldLease(Protocol):
+    async def alive(self) -> bool:
+        """False: somebody else may hold it by now."""
+
+
+class Executor:
+    """Worker `execute`, one per PMTA host.
+
+    `take_lease` tries once and yields None if another process governs the host. `mode` observe sends
+    nothing and does not even connect; shadow reads the host and writes on each proposal what would have
+    been sent. `vmtas` maps the names of our VMTAs to their addresses. `base_rate`: messages per hour of an
+    unrestricted queue.
+    """
+
+    name = "execute"
+
+    def __init__(
+        self,
+        store: PostgresCommandStore,
+        console: PmtaConsole,
+        take_lease: Callable[[], AbstractAsyncContextManager[HeldLease | None]],
+        clock: Clock,
+        *,
+        mode: Mode,
+        vmtas: Mapping[str, str],
+        base_rate: int,
+        idle: float = 15.0,
+    ) -> None:
+        self.idle = idle
+        self._store = store
+        self._console = console
+        self._take_lease = take_lease
+        self._clock = clock
+        self._mode = mode
+        self._vmtas = dict(vmtas)
+        self._base_rate = base_rate
+        self._stack = AsyncExitStack()
+        self._lease: HeldLease | None = None
+        self._domains: set[str] = set()
+        self._installed = False
+        self._good_include = include_file.render(sorted(self._vmtas), base_rate, {}).text
+        self._complaint = ""
+
+    async def step(self) -> int:
+        if self._mode is Mode.OBSERVE or not await self._alone():
+            return 0
+        try:
+            host = await self._read()
+        except MissingPath as absent:
+            self._complain("execute.not_governed", f"{absent}; the host is only observed, see ignite check")
+            return 0
+        except PortFailure as failure:
+            if failure.retryable:
+                raise
+            self._complain("execute.not_connected", failure.detail)
+            return 0
+        self._complaint = ""
+        return await self._act(host) if self._mode in ACTS else await self._tell(host)
+
+    async def close(self) -> None:
+        """Give the lease back and close the connection."""
+        self._lease = None
+        await self._stack.aclose()
+        await self._console.close()
+
+    async def _act(self, host: HostState) -> int:
+        await self._resolve(host)
+        decisions = [decision for decision, _ in await self._store.standing()]
+        turned = await self._store.turned()
+        held = {name: last.decision for name, last in turned.items() if last.on and last.decision is not None}
+        wanted = self._desired(decisions, host, held)
+        due = plan(wanted, host, turned, self._clock.now(), install=not self._installed)
+        if due:
+            await self._apply(due)
+            host = await self._read()
+            turned = await self._store.turned()
+        # only decisions that were planned for: what came since has no knob yet, and no word
+        known = {decision.id for decision in decisions}
+        standing = [pair for pair in await self._store.standing() if pair[0].id in known]
+        read_backs = {row.id: _read_back(row, host) for row in await self._store.unread()}
+        words = stamps(standing, wanted, host, turned)
+        if read_backs or words:
+            await self._store.settle(read_backs, words, self._clock.now())
+        for word in words:
+            log.info("execute.decision", decision=word.decision, status=word.status.value, note=word.note)
+        return len(due)
+
+    async def _tell(self, host: HostState) -> int:
+        """Shadow: write on each proposal the lines it would have sent, alone and on a host without others."""
+        notes: dict[int, str] = {}
+        for decision in await self._store.shadowed():
+            assert decision.id is not None
+            wanted = self._desired([attrs.evolve(decision, status=DecisionStatus.APPROVED)], host, {})
+            lines = [" ".join(one.command.argv) for one in plan(wanted, host, {}, self._clock.now())]
+            why = wanted.refused.get(decision.id)
+            notes[decision.id] = f"could not be sent: {why}" if why else "would send: " + "; ".join(lines)
+        if notes:
+            await self._store.note(notes)
+        return len(notes)
+
+    def _desired(self, decisions: Sequence[Decision], host: HostState, held: Mapping[str, int]) -> Desired:
+        # Domains seen once stay known: a queue that runs empty must not change the include file.
+        self._domains |= {queue.partition("/")[0] for queue in host.queues}
+        topology = Topology(self._vmtas, frozenset(self._domains))
+        return desired(decisions, topology, base_rate=self._base_rate, held=held)
+
+    async def _read(self) -> HostState:
+        answers = {}
+        for reading, question in QUESTIONS.items():
+            answers[reading] = (await self._console.run(question)).output
+        return read(answers)
+
+    async def _resolve(self, host: HostState) -> None:
+        """Find out what became of commands whose answer was lost."""
+        for row in await self._store.unresolved():
+            shown = None if row.knob in (INCLUDE, RELOAD, ROLLBACK) else in_force(Knob.parse(row.knob), host)
+            done = shown is not None and shown is turns_on(row.argv)
+            text = "answer lost; " + _read_back(row, host)
+            log.warning("execute.resolved", command=row.id, done=done)
+            await self._store.finish(
+                row.id,
+                done=done,
+                exit_status=0 if done else None,
+                output="",
+                now=self._clock.now(),
+                read_back=text,
+            )
+
+    async def _apply(self, due: Sequence[Planned]) -> None:
+        ids = await self._store.record(due, self._clock.now())
+        for number, planned in zip(ids, due, strict=True):
+            why = await self._send(number, planned.command)
+            if planned.command.verb is Verb.PUT_INCLUDE and why is None:
+                self._good_include = planned.command.stdin or ""
+            if planned.command.verb is Verb.RELOAD and why is None:
+                self._installed = True
+            if planned.command.verb in (Verb.PUT_INCLUDE, Verb.RELOAD) and why is not None:
+                return  # what comes after relies on the new rates
+
+    async def _send(self, number: int, command: PmtaCommand) -> str | None:
+        """Send one recorded command and write its result; returns why it failed."""
+        await self._store.sending(number)
+        reply = await self._console.run(command)
+        why = commands.failure(command, reply.exit_status, reply.output)
+        rejected = None
+        if command.verb is Verb.PUT_INCLUDE and why is None:
+            question = commands.check_config()
+            answer = await self._console.run(question)
+            rejected = commands.failure(question, answer.exit_status, answer.output)
+            why = f"test config: {rejected}" if rejected else None
+        await self._store.finish(
+            number,
+            done=why is None,
+            exit_status=reply.exit_status,
+            output=why or reply.output.strip(),
+            now=self._clock.now(),
+        )
+        if why is not None:
+            log.warning("execute.refused", command=number, verb=command.verb.value, why=why)
+        if rejected is not None:
+            await self._put_back()
+        return why
+
+    async def _put_back(self) -> None:
+        """A file that PMTA rejects must not lie where its next start would read it."""
+        command = commands.put_include(self._good_include)
+        (number,) = await self._store.record([Planned(ROLLBACK, command, None, ())], self._clock.now())
+        await self._store.sending(number)
+        reply = await self._console.run(command)
+        why = commands.failure(command, reply.exit_status, reply.output)
+        await self._store.finish(
+            number,
+            done=why is None,
+            exit_status=reply.exit_status,
+            output=why or reply.output.strip(),
+            now=self._clock.now(),
+        )
+
+    def _complain(self, event: str, detail: str) -> None:
+        if detail != self._complaint:  # once, not at every poll
+            log.error(event, detail=detail)
+            self._complaint = detail
+
+    async def _alone(self) -> bool:
+        if self._lease is not None and await self._lease.alive():
+            return True
+        await self._stack.aclose()
+        self._lease = await self._stack.enter_async_context(self._take_lease())
+        if self._lease is None:
+            await self._stack.aclose()
+        return self._lease is not None
+
+
+def _read_back(row: OpenCommand, host: HostState) -> str:
+    if row.knob in (INCLUDE, RELOAD, ROLLBACK):
+        return row.output or "no answer"
+    return describe(Knob.parse(row.knob), host)
