@@ -19,7 +19,7 @@ export function Campaigns({ rows }: { rows: Campaign[] }) {
               <p key={variant.name} className="variant">
                 <b>{variant.name}{variant.winner ? " ★ winner" : ""}</b>
                 <span className="clip" title={variant.subject}>{variant.subject}</span>
-                <span>{percent(variant.clicks, variant.sent)} human clicks</span>
+                <span><b>{percent(variant.clicks, variant.sent)}</b> clicked <small>{number(variant.clicks)} of {number(variant.sent)}</small></span>
               </p>
             ))}
           </article>

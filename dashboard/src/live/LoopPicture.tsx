@@ -1,9 +1,9 @@
 import { number } from "./format";
 
-// The loop as the seed tells it: two flows that meet at the MTA. Positions are on a 1200 x 250 canvas.
+// The loop as the seed tells it: two flows that meet at the MTA. Positions are on a 1200 x 228 canvas.
 interface Stop { key: string; label: string; unit: string; x: number; y: number; steps: string[] }
-const TOP = 62;
-const LOW = 186;
+const TOP = 48;
+const LOW = 174;
 const STOPS: Stop[] = [
   { key: "bucket", label: "bucket", unit: "files", x: 62, y: TOP, steps: ["import.1"] },
   { key: "import", label: "import", unit: "rows", x: 182, y: TOP, steps: ["import.4"] },
@@ -30,7 +30,7 @@ const MTA = { x: 780, y: (TOP + LOW) / 2 };
 export function LoopPicture({ steps }: { steps: Record<string, number> }) {
   const total = (stop: Stop) => stop.steps.reduce((sum, step) => sum + (steps[step] ?? 0), 0);
   return (
-    <svg className="loop" viewBox="0 0 1200 250" role="img" aria-label="The loop with its current counts">
+    <div className="loop-frame" tabIndex={0} role="region" aria-label="The loop, scrolls sideways on narrow screens"><svg className="loop" viewBox="0 0 1200 228" role="img" aria-label="The loop with its current counts">
       <defs>
         <marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse">
           <path d="M0 0 8 4 0 8z" className="tip" />
@@ -54,12 +54,12 @@ export function LoopPicture({ steps }: { steps: Record<string, number> }) {
       </g>
       {STOPS.map((stop) => (
         <g key={stop.key} className="stop" data-stop={stop.key}>
-          <rect x={stop.x - 50} y={stop.y - 24} width="100" height="48" rx="8" />
+          <rect key={total(stop)} className="fresh" x={stop.x - 50} y={stop.y - 24} width="100" height="48" rx="8" />
           <text className="stop-count" x={stop.x} y={stop.y - 1}>{number(total(stop))}</text>
           <text className="stop-unit" x={stop.x} y={stop.y + 15}>{stop.unit || "taken"}</text>
           <text className="stop-name" x={stop.x} y={stop.y + (stop.y === TOP ? -32 : 40)}>{stop.label}</text>
         </g>
       ))}
-    </svg>
+    </svg></div>
   );
 }

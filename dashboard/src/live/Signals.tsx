@@ -9,8 +9,16 @@ const SERIES = [
   { signal: "complaint", label: "complained", token: "--series-complaint", dash: [2, 3] },
 ];
 
+/** A token as the colour it has now: a canvas knows neither variables nor light-dark(). */
+function colour(host: HTMLElement, token: string): string {
+  host.style.color = `var(${token})`;
+  const found = getComputedStyle(host).color;
+  host.style.color = "";
+  return found;
+}
+
 /** One small chart per provider: share of attempts over business time, last 6 hours. */
-export function Signals({ points }: { points: SignalPoint[] }) {
+export function Signals({ points, theme }: { points: SignalPoint[]; theme: string }) {
   return (
     <>
       <p className="legend">
@@ -24,7 +32,7 @@ export function Signals({ points }: { points: SignalPoint[] }) {
         ))}
       </p>
       <div className="charts">
-        {[...ISPS, "elsewhere"].map((isp) => <Chart key={isp} isp={isp} points={points.filter((p) => p.isp === isp)} />)}
+        {[...ISPS, "elsewhere"].map((isp) => <Chart key={`${isp} ${theme}`} isp={isp} points={points.filter((p) => p.isp === isp)} />)}
       </div>
     </>
   );
@@ -36,18 +44,17 @@ function Chart({ isp, points }: { isp: string; points: SignalPoint[] }) {
   const { data, last } = useMemo(() => align(points), [points]);
   useEffect(() => {
     const box = host.current!;
-    const css = getComputedStyle(document.documentElement);
     const chart = new uPlot({
       width: box.clientWidth || 260, height: 96, legend: { show: false }, cursor: { y: false, points: { size: 5 } },
       scales: { y: { range: (_u, _min, max) => [0, Math.max(0.1, Math.min(1, (max ?? 0) * 1.15))] } },
       axes: [
-        { stroke: css.getPropertyValue("--dim"), grid: { show: false }, ticks: { show: false }, size: 18, font: "10px system-ui",
+        { stroke: colour(box, "--dim"), grid: { show: false }, ticks: { show: false }, size: 18, font: "10px system-ui",
           values: (_u, ticks) => ticks.map((t) => new Date(t * 1000).toISOString().slice(11, 16)) },
-        { stroke: css.getPropertyValue("--dim"), grid: { stroke: css.getPropertyValue("--line"), width: 1 }, ticks: { show: false },
+        { stroke: colour(box, "--dim"), grid: { stroke: colour(box, "--line"), width: 1 }, ticks: { show: false },
           size: 34, font: "10px system-ui", values: (_u, ticks) => ticks.map((t) => `${Math.round(t * 100)}%`) },
       ],
       series: [{}, ...SERIES.map((s) => ({
-        stroke: css.getPropertyValue(s.token), width: 2, dash: s.dash, points: { show: false }, spanGaps: true,
+        stroke: colour(box, s.token), width: 2, dash: s.dash, points: { show: false }, spanGaps: true,
       }))],
     }, [[], [], [], []], box);
     plot.current = chart;

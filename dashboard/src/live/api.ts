@@ -37,3 +37,11 @@ export async function get<T>(path: string): Promise<T> {
 }
 
 export const items = async <T>(path: string): Promise<T[]> => (await get<{ items: T[] }>(path)).items;
+
+/** What the server says it lacks, or null: 503 is an answer here, not a failure. */
+export async function health(): Promise<string | null> {
+  const answer = await fetch("/health/ready");
+  if (answer.ok) return null;
+  const said = (await answer.json().catch(() => ({}))) as { missing?: Record<string, string> };
+  return said.missing ? `not ready: ${Object.entries(said.missing).map(([name, why]) => `${name} (${why})`).join(", ")}` : `not ready (${answer.status})`;
+}

@@ -1,4 +1,4 @@
-import { useEffect, useReducer, useRef, useState } from "react";
+import { useEffect, useReducer, useRef, useState, useSyncExternalStore } from "react";
 import { ApiError, type LiveMessage } from "./api";
 
 export interface Polled<T> { data: T | null; error: string | null; denied: boolean }
@@ -28,6 +28,13 @@ export function usePoll<T>(read: () => Promise<T>, seconds: number): Polled<T> {
   return state;
 }
 
+const DARK = matchMedia("(prefers-color-scheme: dark)");
+/** Whether the system asks for dark; follows a change. */
+export const useDark = (): boolean => useSyncExternalStore(
+  (changed) => { DARK.addEventListener("change", changed); return () => DARK.removeEventListener("change", changed); },
+  () => DARK.matches,
+);
+
 export type Connection = "connecting" | "live" | "waiting";
 const KEEP = 200;
 
@@ -38,7 +45,7 @@ export function useLive(): { connection: Connection; messages: LiveMessage[] } {
     (old: LiveMessage[], add: LiveMessage[]) => [...add.reverse(), ...old].slice(0, KEEP), [],
   );
   useEffect(() => {
-    let last = 0;
+    let last = -KEEP; // a negative id asks for the last so many
     let alive = true;
     let wait = 500;
     let socket: WebSocket | undefined;
