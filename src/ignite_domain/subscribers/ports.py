@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
+from ignite_domain.subscribers.address import EmailAddress
 from ignite_domain.subscribers.gate import FREQUENCY, Verdict
 from ignite_domain.subscribers.subscriber import Subscriber
 from ignite_domain.subscribers.suppression import Suppression, SuppressionReason
@@ -42,10 +43,21 @@ class SuppressionStore(Protocol):
 
 
 class SubscriberStore(Protocol):
-    """People, one at a time."""
+    """One person at a time: what is stored, and its end. For the API and `ignite person`."""
 
-    async def by_address(self, email: str) -> Subscriber | None:
-        """The person with this canonical address."""
+    async def by_address(self, email: EmailAddress) -> Subscriber | None:
+        """The person with this address."""
 
-    async def by_id(self, subscriber_id: int) -> Subscriber | None:
-        """The person with this id."""
+    async def export(self, email: EmailAddress) -> dict[str, Any] | None:
+        """Everything stored about an address, JSON-able; None if nothing is.
+
+        Keys: `subscriber`, `suppressions`, `isp_suppressions`, `sends`, `events`, `flows`. A hash that is only
+        suppressed has `subscriber` None.
+        """
+
+    async def erase(self, email: EmailAddress, by: str, now: datetime) -> bool:
+        """Delete the person and cut events loose from it; False if nobody was stored.
+
+        The hash stays on the global list (reason `unsubscribed`), so that a later file cannot bring the
+        person back into mailings. Files in the bucket are not touched.
+        """
