@@ -1,5 +1,6 @@
 """One contract for the import log: memory and PostgreSQL; then what only the database can show."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -181,3 +182,19 @@ async def test_unchanged_people_are_not_written(pool: Pool) -> None:
     later = NOW + timedelta(days=1)
     await log.merge_people(number, [row("a@x.example", "Ann")], warmup=False, rejected={}, lines_done=3, now=later)
     assert await fetch(pool, "select ctid, updated_at from mailing_subscribers") == before
+
+
+async def test_two_imports_of_the_same_people_at_once_count_each_person_as_new_once(pool: Pool) -> None:
+    log = PostgresImportLog(pool)
+    numbers = [await begun(log, key=key) for key in ("a.csv", "b.csv", "c.csv")]
+    people = [row(f"p{n}@x.example") for n in range(300)]
+
+    async def imported(number: int, rows: list[PersonRow]) -> Tally:
+        entry = await log.merge_people(number, rows, warmup=False, rejected={}, lines_done=301, now=NOW)
+        return entry.tally
+
+    orders = (people, people[::-1], people[150:] + people[:150])
+    tallies = await asyncio.gather(*map(imported, numbers, orders))
+    assert sum(tally.inserted for tally in tallies) == 300
+    assert sum(tally.unchanged for tally in tallies) == 600
+    assert await fetch(pool, "select count(*) from subscriber_events where event_type = 'imported'") == [(300,)]
