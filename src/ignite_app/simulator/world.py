@@ -155,7 +155,7 @@ class World:
 
     def truth(self, address: str, destination: Destination) -> Truth:
         """What the mailbox really is, whatever any verifier thinks."""
-        roll = self.dice.unit("truth", address)
+        roll = self.dice.unit("truth", address.lower())
         for truth, edge in (
             (Truth.INVALID, 0.025),
             (Truth.DISABLED, 0.029),
@@ -173,7 +173,7 @@ class World:
         return (
             destination.catch_all
             and self.truth(address, destination) in _ACCEPTED_INVALID
-            and self.dice.chance(0.4, "returns later", address)
+            and self.dice.chance(0.4, "returns later", address.lower())
         )
 
     # -- what they answer
@@ -214,7 +214,7 @@ class World:
             return Situation.ACCEPTED
         if truth is not Truth.GOOD:
             return _SITUATION_OF[truth]
-        if incident and incident.kind is IncidentKind.BOUNCE_WAVE and self.dice.chance(0.45, "wave", rcpt):
+        if incident and incident.kind is IncidentKind.BOUNCE_WAVE and self.dice.chance(0.45, "wave", rcpt.lower()):
             return Situation.UNKNOWN_USER
         return Situation.ACCEPTED
 
