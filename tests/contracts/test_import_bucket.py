@@ -112,6 +112,13 @@ async def test_a_repeated_move_leaves_a_newer_upload_under_the_old_name_alone(bu
     assert await content(bucket, "held/a.csv") == b"one"
 
 
+async def test_a_move_that_died_between_copy_and_delete_is_finished_by_the_next(bucket: ImportBucket) -> None:
+    version = await put(bucket, "a.csv", b"one")
+    await put(bucket, "processed/001-JVC-Mailable.csv", b"one")
+    await bucket.move("a.csv", "processed/001-JVC-Mailable.csv", version)
+    assert [item.key for item in await bucket.objects()] == ["processed/001-JVC-Mailable.csv"]
+
+
 async def test_a_version_that_is_not_there_is_not_moved(bucket: ImportBucket) -> None:
     version = await put(bucket, "a.csv", b"one")
     await put(bucket, "a.csv", b"newer")
