@@ -16,9 +16,9 @@ from ignite_app.simulator.dice import Dice, address_md5
 
 _FIRST: Final = (
     "Ada Alan Alma Amir Ana Andre Anika Arlo Asha Beatriz Ben Bianca Bruno Carla Chen Clara Dana David Diego Dina "
-    "Elena Elias Emil Erin Eva Farid Felix Fiona Frida Gina Greta Hana Hugo Ida Igor Ines Iris Ivan Jana Joel Jonas Julia "
-    "Kai Karim Lara Lena Leo Lina Luca Maja Marco Maria Maya Milan Mina Nadia Nils Nora Olga Omar Oscar Paula Pia "
-    "Priya Rafael Rita Rosa Ruben Sara Sofia Tara Theo Tom Uma Vera Viktor Wei Yara Yusuf Zoe"
+    "Elena Elias Emil Erin Eva Farid Felix Fiona Frida Gina Greta Hana Hugo Ida Igor Ines Iris Ivan Jana Joel Jonas "
+    "Julia Kai Karim Lara Lena Leo Lina Luca Maja Marco Maria Maya Milan Mina Nadia Nils Nora Olga Omar Oscar Paula "
+    "Pia Priya Rafael Rita Rosa Ruben Sara Sofia Tara Theo Tom Uma Vera Viktor Wei Yara Yusuf Zoe"
 ).split()
 _LAST: Final = (
     "Abbott Ahmed Almeida Andersen Baker Bauer Becker Berg Brandt Brooks Burns Castro Chavez Cohen Costa Cruz Dietz "
