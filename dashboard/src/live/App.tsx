@@ -41,7 +41,7 @@ export function App() {
         <span className={`bar-item connection-${connection}`} role="status">
           <span aria-hidden="true">{connection === "live" ? "●" : "○"}</span> {CONNECTION[connection]}
         </span>
-        <span className="bar-item">{restricting ? <><span aria-hidden="true">■</span> {restricting} agents restrict or probe</> : "all 48 agents calm"}</span>
+        <span className="bar-item">{restricting ? <><span aria-hidden="true">■</span> {restricting === 1 ? "1 agent restricts or probes" : `${restricting} agents restrict or probe`}</> : "all 48 agents calm"}</span>
         {modes.length > 0 && <span className="bar-item">mode <b>{modes.join(", ")}</b>{modes.includes("observe") && " (decides, does not act)"}</span>}
         {(ready.error || ready.data) && <span className="bar-item trouble" role="status"><span aria-hidden="true">▲</span> {ready.error ?? ready.data}</span>}
         <ThemeSwitch theme={theme} choose={setTheme} />

@@ -20,6 +20,8 @@ export interface SignalPoint { at: string; isp: string; signal: string; n: numbe
 export interface Variant { name: string; subject: string; sent: number; clicks: number; winner?: boolean }
 export interface Campaign {
   id: number; name: string; kind: string; status: string; counts: Record<string, number>; variants: Variant[];
+  test_status?: string | null; status_reason?: string | null; reasons?: Record<string, number>;
+  learning?: { winner: string; probability: number; n: number } | null;
 }
 export interface LiveMessage { id: number; type: string; at: string; isp: string | null; data: Record<string, unknown> }
 

@@ -104,6 +104,7 @@ function start(endpoint: string): () => void {
     open = false;
     clearTimeout(leaving);
     stopWatch();
+    look();
     const body = beacon("session_end", visit, url, referrer, Math.round(visibleMs), depth);
     if (!navigator.sendBeacon?.(endpoint, body)) void post(endpoint, body, 1);
   };

@@ -37,9 +37,10 @@ class MemoryTrackingStore:
         wanted = {send.send_id for send in sends}
         found: dict[int, list[Earlier]] = defaultdict(list)
         for event in self.events:
-            send = event.metadata.get("send")
+            said = event.metadata
+            send = said.get("send")
             if event.type is EventType.CLICKED and event.at >= since and send in wanted:
-                found[send].append(Earlier(event.at, event.metadata["link"], event.metadata["client"]))
+                found[send].append(Earlier(event.at, said["link"], said["client"], said.get("reason", "")))
         return found
 
     async def save(

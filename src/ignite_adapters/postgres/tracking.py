@@ -27,7 +27,8 @@ select id, subscriber_id, campaign_id, variant_id, isp, claimed_at from mailing_
 """
 _VARIANTS: Final = "select id, html from mailing_ab_variants where id = any(%s)"
 _EARLIER: Final = """
-select (metadata->>'send')::bigint, event_at, (metadata->>'link')::int, coalesce(metadata->>'client', '')
+select (metadata->>'send')::bigint, event_at, (metadata->>'link')::int, coalesce(metadata->>'client', ''),
+       coalesce(metadata->>'reason', '')
   from subscriber_events
  where subscriber_id = any(%s) and event_at >= %s and event_type = 'clicked'
    and (metadata->>'send')::bigint = any(%s)
@@ -97,8 +98,8 @@ class PostgresTrackingStore:
         people, ids = [send.subscriber_id for send in sends], [send.send_id for send in sends]
         async with transaction(self._pool) as conn:
             cursor = await conn.execute(_EARLIER, (people, since, ids))
-            for send_id, at, link, client in await cursor.fetchall():
-                found[send_id].append(Earlier(at, link, client))
+            for send_id, at, link, client, reason in await cursor.fetchall():
+                found[send_id].append(Earlier(at, link, client, reason))
         return found
 
     async def save(

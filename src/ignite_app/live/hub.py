@@ -2,7 +2,7 @@
 
 Decides who gets what in which order: replay from the database first, then what the one reader of this
 process broadcasts; ids grow, nothing twice, nothing left out. A client that stops reading is closed and
-never holds up the others; it comes back with `?after=`.
+never holds up the others; it comes back with `?after=`. A negative ID asks for about the last so many.
 """
 
 import asyncio
@@ -100,6 +100,8 @@ class Hub:
         self, socket: WebSocket[Any, Any, Any], queue: "asyncio.Queue[Message | None]", after: int | None
     ) -> None:
         last = self._last if after is None else after
+        if last < 0:
+            last = max(0, self._last + last)
         while batch := await self._feed.since(last):
             for message in batch:
                 await _push(socket, message)

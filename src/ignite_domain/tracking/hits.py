@@ -117,7 +117,7 @@ class RecordHits:
         if token.kind is not TokenKind.OPEN:
             link = None if token.kind is TokenKind.HONEYPOT else token.link
             metadata["link"] = link
-            batch.earlier[send.send_id].append(Earlier(hit.at, link, client))
+            batch.earlier[send.send_id].append(Earlier(hit.at, link, client, reason))
         if reason:
             metadata["reason"] = reason
         kind = EventType.OPENED if token.kind is TokenKind.OPEN else EventType.CLICKED

@@ -25,6 +25,8 @@ WINDOW: Final = timedelta(minutes=10)
 ANY_CLIENT: Final = timedelta(seconds=2)
 """How long it colours hits of every client: scanners that change their name between two links."""
 
+AFTER_HONEYPOT: Final = "after_honeypot"
+
 _SCANNER: Final = re.compile(
     r"bot\b|bot/|crawler|spider|scanner|slurp|preview|headless|phantomjs|monitor"
     r"|barracuda|proofpoint|mimecast|safelinks|symantec|messagelabs|ironport|fireeye|trendmicro|trend micro"
@@ -39,11 +41,12 @@ _BARE_MOZILLA: Final = re.compile(r"\s*mozilla/5\.0\s*", re.IGNORECASE)
 
 @attrs.frozen
 class Earlier:
-    """An earlier click on the same mail. `link` is None for the honeypot."""
+    """An earlier click on the same mail. `link` is None for the honeypot; `reason` is its rule, "" for a person."""
 
     at: datetime
     link: int | None
     client: str
+    reason: str = ""
 
 
 @attrs.frozen
@@ -69,10 +72,14 @@ def _click(signals: Signals) -> bool:
 
 
 def _fell_for_honeypot(signals: Signals) -> bool:
+    """After the honeypot, or after a hit that was itself recognised so: a slow scanner stays recognised."""
     client = client_of(signals.user_agent)
     for earlier in signals.earlier:
         age = signals.at - earlier.at
-        if earlier.link is None and (age <= ANY_CLIENT or (age <= WINDOW and earlier.client == client)):
+        if earlier.link is None and age <= ANY_CLIENT:
+            return True
+        trapped = earlier.link is None or earlier.reason == AFTER_HONEYPOT
+        if trapped and earlier.client == client and age <= WINDOW:
             return True
     return False
 
@@ -89,7 +96,7 @@ RULES: Final[tuple[tuple[str, Callable[[Signals], bool]], ...]] = (
     ("scanner_user_agent", lambda s: _SCANNER.search(s.user_agent) is not None),
     ("privacy_proxy", lambda s: _BARE_MOZILLA.fullmatch(s.user_agent) is not None),
     ("image_proxy_click", lambda s: _click(s) and _IMAGE_PROXY.search(s.user_agent) is not None),
-    ("after_honeypot", _fell_for_honeypot),
+    (AFTER_HONEYPOT, _fell_for_honeypot),
     ("too_soon", lambda s: s.left_at is not None and s.at - s.left_at < TOO_SOON),
     ("burst", _burst),
 )

@@ -4,7 +4,6 @@ import asyncio
 import shutil
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -30,30 +29,29 @@ async def browser() -> AsyncIterator[Browser]:
         await started.close()
 
 
-@asynccontextmanager
-async def serving(app: Any, port: int) -> AsyncIterator[None]:
-    """`app` on 127.0.0.1:port for as long as the context lasts."""
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=1))
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        if task.done():
-            task.result()
-        await asyncio.sleep(0.02)
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        await task
-
-
 @pytest.fixture
-async def serve() -> AsyncIterator[Callable[[Any, int], Awaitable[None]]]:
-    async with AsyncExitStack() as stack:
+async def serve() -> AsyncIterator[Callable[[Any, int], Awaitable[Callable[[], Awaitable[None]]]]]:
+    """`await serve(app, port)` serves `app` on 127.0.0.1:port; what it returns stops it, the test's end too."""
+    stops: list[Callable[[], Awaitable[None]]] = []
 
-        async def start(app: Any, port: int) -> None:
-            await stack.enter_async_context(serving(app, port))
+    async def start(app: Any, port: int) -> Callable[[], Awaitable[None]]:
+        server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", timeout_graceful_shutdown=1))
+        task = asyncio.create_task(server.serve())
+        while not server.started:
+            if task.done():
+                task.result()
+            await asyncio.sleep(0.02)
 
-        yield start
+        async def stop() -> None:
+            server.should_exit = True
+            await task
+
+        stops.append(stop)
+        return stop
+
+    yield start
+    for stop in stops:
+        await stop()
 
 
 @pytest.fixture

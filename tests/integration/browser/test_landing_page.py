@@ -55,7 +55,7 @@ async def mailed(pool: Any, html: str) -> int:
 
 
 async def test_a_click_in_a_mail_leads_to_the_page_which_reports_the_visit_and_its_end(
-    pool: Any, browser: Browser, serve: Callable[[Any, int], Awaitable[None]], free_port: int
+    pool: Any, browser: Browser, serve: Callable[[Any, int], Awaitable[Any]], free_port: int
 ) -> None:
     service = TrackingService(
         LinkCodec.of(["the secret of these tests"]), f"http://127.0.0.1:{free_port}", ("discountblog.com",)
@@ -86,6 +86,7 @@ async def test_a_click_in_a_mail_leads_to_the_page_which_reports_the_visit_and_i
     assert parse_qs(urlsplit(page.url).query) == {"x": ["1"]}  # the person's token left the address bar
 
     await page.mouse.wheel(0, 10_000)
+    await page.wait_for_function("scrollY + innerHeight >= document.documentElement.scrollHeight - 1")
     await page.goto("about:blank")
 
     async def stored() -> list[tuple[Any, ...]]:

@@ -46,6 +46,8 @@ def link(seconds_ago: float, number: int) -> Earlier:
         ({"user_agent": GOOGLE, "kind": TokenKind.OPEN, "at": LEFT + timedelta(seconds=3)}, "too_soon"),
         ({"earlier": (trap(300, CHROME),)}, "after_honeypot"),
         ({"earlier": (trap(601, CHROME),)}, ""),
+        ({"earlier": (trap(1200, CHROME), attrs.evolve(link(590, 1), reason="after_honeypot"))}, "after_honeypot"),
+        ({"earlier": (attrs.evolve(link(590, 1), reason="head_request"),)}, ""),
         ({"earlier": (trap(1, SAFARI),)}, "after_honeypot"),
         ({"earlier": (trap(30, SAFARI),)}, ""),
         ({"at": LEFT + timedelta(seconds=4)}, "too_soon"),
