@@ -1,0 +1,269 @@
+"""The 48 agents: six kinds for each of eight providers. Each looks at the signals and may wish something.
+
+An agent decides for itself alone: whether its evidence holds, what it is about (an address, a job, the
+provider), and why. It never looks at other agents; `orchestrator` settles what they wish.
+"""
+
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import attrs
+
+from ignite_domain.governance.rules import BY_AGENT, DOMINANT_SHARE, WIDE_SHARE, Rule, Scope, Test
+from ignite_domain.governance.signals import CUSUM, ELSEWHERE, HOST, Seen, Signal, SignalProcessor
+from ignite_domain.governance.words import Action, AgentKind, Decision, TargetType
+from ignite_domain.isps import Isp
+
+NO_FEEDBACK: Final = frozenset({Isp.GMAIL, Isp.APPLE})
+"""Providers that report no single complaint: "no signal", never "0 %" (ISP facts, complaint denominators)."""
+
+_TARGET: Final[Mapping[Scope, TargetType]] = {
+    Scope.ISP: TargetType.ISP,
+    Scope.IP: TargetType.IP,
+    Scope.JOB: TargetType.JOB,
+    Scope.COLD: TargetType.VMTA,
+    Scope.HOST: TargetType.HOST,
+}
+
+
+def wilson_lower(x: int, n: int, z: float) -> float:
+    """Lower end of Wilson's score interval for x events in n."""
+    if n == 0:
+        return 0.0
+    share, square = x / n, z * z
+    spread = z * math.sqrt(share * (1 - share) / n + square / (4 * n * n))
+    return max(0.0, (share + square / (2 * n) - spread) / (1 + square / n))
+
+
+@attrs.frozen
+class View:
+    """What agents may look at. `cold` maps the addresses under the warm-up ladder to their VMTAs."""
+
+    signals: SignalProcessor
+    cold: Mapping[str, str]
+    now: datetime
+
+
+@attrs.frozen
+class Finding:
+    """A rule whose evidence holds at `scope` (an address, job, provider)."""
+
+    rule: Rule
+    scope: str
+    evidence: Mapping[str, Any]
+    text: str
+
+
+@attrs.frozen
+class Agent:
+    """One of the 48, or (isp None) the orchestrator's own host-wide watch."""
+
+    kind: AgentKind
+    isp: Isp | None
+
+    @property
+    def label(self) -> str:
+        return self.isp.value if self.isp else HOST
+
+    def evaluate(self, view: View) -> list[Decision]:
+        """Return what this agent wishes now; empty while everything is within what it tolerates."""
+        for rule in BY_AGENT[self.kind]:
+            if (rule.scope is Scope.HOST) is not (self.isp is None):
+                continue
+            found = [finding for scope in self._scopes(rule, view) if (finding := self._look(rule, scope, view))]
+            if found:
+                return self._attribute(rule, found, view)
+        return []
+
+    def quiet_state(self, view: View) -> tuple[str, str]:
+        """State and reason of an agent that wishes nothing."""
+        if self.kind is AgentKind.REPUTATION and self.isp in NO_FEEDBACK:
+            return "no_signal", "this provider reports no complaints; other agents watch it"
+        seen = view.signals.seen(self.label, "isp", self.label, Signal.DEFERRAL, 3600, view.now)
+        if not seen.n:
+            return "watching", "no attempts in the last hour"
+        levels = [
+            100 * view.signals.statistic(self.label, "isp", self.label, rule.signal) // CUSUM[rule.signal].alarm
+            for rule in BY_AGENT[self.kind]
+            if rule.signal in CUSUM
+        ]
+        level = f"; alarm at {max(levels)} % of its level" if levels else ""
+        return "watching", f"{seen.n} first attempts in the last hour, {seen.x} deferred{level}"
+
+    def _scopes(self, rule: Rule, view: View) -> Collection[str]:
+        match rule.scope:
+            case Scope.ISP | Scope.HOST:
+                return (self.label,)
+            case Scope.COLD:
+                return [ip for ip in view.signals.scopes(self.label, "ip") if ip in view.cold]
+            case Scope.IP:
+                return view.signals.scopes(self.label, "ip")
+            case Scope.JOB:
+                return view.signals.scopes(self.label, "job")
+
+    def _look(self, rule: Rule, scope: str, view: View) -> Finding | None:
+        scope_type = "ip" if rule.scope is Scope.COLD else rule.scope.value
+        return _TESTS[rule.test](rule, self.label, scope_type, scope, view)
+
+    def _attribute(self, rule: Rule, found: list[Finding], view: View) -> list[Decision]:
+        """One address or job: that one. Most of them together: the provider, and nobody is quarantined."""
+        if rule.scope is Scope.IP:
+            addresses = [
+                ip
+                for ip in view.signals.scopes(self.label, "ip")
+                if view.signals.seen(self.label, "ip", ip, Signal.ATTEMPT, 3600, view.now).n
+            ]
+            if len(found) > 1 and len(found) >= WIDE_SHARE * len(addresses):
+                many = f"{len(found)} of {len(addresses)} addresses are refused together"
+                text = f"{many}, so it is the provider: {found[0].text}"
+                return [
+                    self._wish(
+                        attrs.evolve(found[0], text=text),
+                        Action.THROTTLE,
+                        TargetType.ISP,
+                        self.label,
+                        {"factor": 0.5},
+                        view,
+                    )
+                ]
+        if rule.scope is Scope.JOB:
+            whole = view.signals.seen(self.label, "isp", self.label, rule.signal, 3600, view.now)
+            dominant = [
+                one
+                for one in found
+                if view.signals.seen(self.label, "job", one.scope, rule.signal, 3600, view.now).x
+                >= DOMINANT_SHARE * whole.x
+            ]
+            jobs = view.signals.scopes(self.label, "job")
+            if not dominant or len(jobs) < 2:
+                wide = next(
+                    (one for one in BY_AGENT[self.kind] if one.scope is Scope.ISP and one.signal is rule.signal), rule
+                )
+                return [
+                    self._wish(attrs.evolve(found[0], rule=wide), wide.action, TargetType.ISP, self.label, {}, view)
+                ]
+            found = dominant[:1]
+        return [
+            self._wish(
+                one,
+                rule.action,
+                _TARGET[rule.scope],
+                view.cold.get(one.scope, one.scope) if rule.scope is Scope.COLD else one.scope,
+                rule.parameters,
+                view,
+            )
+            for one in found
+        ]
+
+    def _wish(
+        self,
+        finding: Finding,
+        action: Action,
+        target_type: TargetType,
+        target: str,
+        parameters: Mapping[str, Any],
+        view: View,
+    ) -> Decision:
+        return Decision(
+            at=view.now,
+            until=view.now + finding.rule.lifetime,
+            isp=self.isp,
+            agent=self.kind,
+            action=action,
+            target_type=target_type,
+            target=target,
+            reason=finding.text,
+            rule=finding.rule.id,
+            evidence=finding.evidence,
+            parameters=dict(parameters),
+        )
+
+
+def all_agents() -> tuple[Agent, ...]:
+    """The 48, by kind and provider."""
+    return tuple(Agent(kind, isp) for kind in AgentKind for isp in Isp)
+
+
+HOST_WATCH: Final = Agent(AgentKind.EMERGENCY, None)
+"""The host-wide emergency rule; owned by the orchestrator, not one of the 48."""
+
+
+def _figures(rule: Rule, seen: Seen) -> dict[str, Any]:
+    return {"n": seen.n, "x": seen.x, "window_s": rule.window_s}
+
+
+def _cusum(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> Finding | None:
+    level = CUSUM[rule.signal]
+    statistic = view.signals.statistic(isp, scope_type, scope, rule.signal)
+    if statistic < level.alarm:
+        return None
+    seen = view.signals.seen(isp, scope_type, scope, rule.signal, 3600, view.now)
+    if seen.x < rule.at_least:
+        return None
+    figures = {
+        "n": seen.n,
+        "x": seen.x,
+        "window_s": 3600,
+        "p0": level.p0,
+        "p1": level.p1,
+        "S": statistic,
+        "H": level.alarm,
+    }
+    return Finding(
+        rule, scope, figures, f"{rule.says}: {_share(seen)} in the last hour, alarm {statistic} of {level.alarm}"
+    )
+
+
+def _share_test(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> Finding | None:
+    seen = view.signals.seen(isp, scope_type, scope, rule.signal, rule.window_s, view.now)
+    if seen.x < rule.at_least or wilson_lower(seen.x, seen.n, rule.z) <= rule.limit:
+        return None
+    figures = _figures(rule, seen) | {"lower": round(wilson_lower(seen.x, seen.n, rule.z), 5), "limit": rule.limit}
+    return Finding(rule, scope, figures, f"{rule.says}: {_share(seen)} in {rule.window_s // 60} minutes")
+
+
+def _reply(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> Finding | None:
+    said = view.signals.replies(isp, scope_type, scope, view.now)
+    matching = {name: count for name, (kind, count) in said.items() if kind in rule.replies}
+    if not matching:
+        return None
+    name = max(matching, key=lambda key: (matching[key], key))
+    seen = view.signals.seen(isp, scope_type, scope, Signal.ATTEMPT, rule.window_s, view.now)
+    # A busy stream always holds a few unrelated refusals; they must be a share worth acting on.
+    if matching[name] < rule.at_least or wilson_lower(seen.x, seen.n, rule.z) <= rule.limit:
+        return None
+    figures = _figures(rule, seen) | {"reply_rule": name, "recipients": matching[name]}
+    return Finding(
+        rule,
+        scope,
+        figures,
+        f"{rule.says} ({name}, {matching[name]} recipients): {_share(seen)} not accepted in {rule.window_s // 60} minutes",
+    )
+
+
+def _silence(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> Finding | None:
+    refused = view.signals.seen(isp, scope_type, scope, rule.signal, rule.window_s, view.now)
+    attempts = view.signals.seen(isp, scope_type, scope, Signal.ATTEMPT, rule.window_s, view.now)
+    if refused.x < rule.at_least or attempts.n > attempts.x:
+        return None
+    return Finding(rule, scope, _figures(rule, refused), f"{rule.says}: {refused.x} in {rule.window_s // 60} minutes")
+
+
+def _share(seen: Seen) -> str:
+    return f"{seen.x} of {seen.n} ({100 * seen.share:.1f} %)"
+
+
+_TESTS: Final[Mapping[Test, Callable[[Rule, str, str, str, View], Finding | None]]] = {
+    Test.CUSUM: _cusum,
+    Test.SHARE: _share_test,
+    Test.REPLY: _reply,
+    Test.SILENCE: _silence,
+}
+
+
+def labels() -> Iterator[str]:
+    """Every provider label that signals are kept under, the host included."""
+    yield from (isp.value for isp in Isp)
+    yield from (ELSEWHERE, HOST)

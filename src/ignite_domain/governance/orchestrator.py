@@ -1,0 +1,315 @@
+"""`Orchestrator`: validates what agents wish, settles conflicts, and turns it into changes of state.
+
+Decides which wishes become decisions, with which status, and what happens when a lifetime ends: a probe,
+judged on its own outcomes, then a release, or the restriction again for twice as long. It writes nothing;
+the ingestor saves what it returns together with the records that caused it.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import attrs
+
+from ignite_domain.governance.ports import StatusChange
+from ignite_domain.governance.rules import (
+    MAX_LIFETIME,
+    PROBE_LIFETIME,
+    PROBE_MESSAGES,
+    PROBE_MIN_OUTCOMES,
+    PROBE_TEST,
+)
+from ignite_domain.governance.signals import ELSEWHERE, HOST, Seen, Signal, SignalProcessor
+from ignite_domain.governance.words import (
+    OWNER,
+    PMTA_LEVER,
+    PRECEDENCE,
+    RESTRICTIVENESS,
+    Action,
+    AgentKind,
+    Decision,
+    DecisionStatus,
+    Mode,
+    TargetType,
+)
+from ignite_domain.isps import Isp
+
+LEVERS: Final = PMTA_LEVER - {Action.PROBE, Action.RELEASE}
+STOPS: Final = frozenset({Action.PAUSE_QUEUE, Action.DISABLE_SOURCE, Action.QUARANTINE_IP, Action.EMERGENCY_HALT})
+"""Actions that stop mail; one agent may stop only so much of a host without a person."""
+COVERS_ALL: Final = frozenset({Action.EMERGENCY_HALT, Action.PAUSE_QUEUE})
+MIN_FACTOR: Final = 0.05
+"""A rate is never cut below this share of the unrestricted one: a probe floor."""
+DWELL: Final = timedelta(minutes=10)
+DEEPER: Final = 0.7
+"""A standing throttle whose alarm comes again after its dwell is cut by this factor."""
+REENTRY: Final = timedelta(hours=6)
+
+ModeOf = Callable[[AgentKind, Isp | None], Mode]
+
+
+@attrs.frozen
+class Settled:
+    """New decisions (each with its mode and a note) and changes of old ones."""
+
+    decisions: tuple[tuple[Decision, Mode, str], ...] = ()
+    changes: tuple[StatusChange, ...] = ()
+
+
+def _rank(decision: Decision) -> tuple[int, int]:
+    """Smaller wins: restrictiveness first, agent precedence breaks ties."""
+    order = RESTRICTIVENESS.index(decision.action) if decision.action in RESTRICTIVENESS else len(RESTRICTIVENESS)
+    return order, PRECEDENCE.index(decision.agent)
+
+
+def _key(decision: Decision) -> tuple[str, str, str, str]:
+    isp = decision.isp.value if decision.isp else ""
+    return isp, decision.action.value, decision.target_type.value, decision.target
+
+
+def fault_of(decision: Decision) -> str | None:
+    """Why a wish cannot be a decision at all, or None."""
+    if not decision.at < decision.until <= decision.at + MAX_LIFETIME:
+        return "its lifetime must be positive and at most a day"
+    factor = decision.parameters.get("factor")
+    if decision.action is Action.THROTTLE and not (isinstance(factor, int | float) and MIN_FACTOR <= factor < 1):
+        return f"a throttle needs a factor from {MIN_FACTOR} to below 1"
+    if not decision.reason or "@" not in decision.rule or not decision.evidence:
+        return "it lacks reason, rule or evidence"
+    if decision.isp is None and decision.target_type is not TargetType.HOST:
+        return "a decision without a provider must be about the host"
+    return None
+
+
+@attrs.frozen
+class Orchestrator:
+    """`mode_of` says how far an agent may go; `max_stop_share` is the share of a host's attempts per hour that
+    one agent may stop without a person (emergency excepted)."""
+
+    mode_of: ModeOf
+    max_stop_share: float = 0.25
+    dwell: timedelta = DWELL
+
+    def settle(
+        self, wishes: Sequence[Decision], standing: Sequence[Decision], signals: SignalProcessor, now: datetime
+    ) -> Settled:
+        """Settle this step's wishes against the decisions that stand, and let lifetimes end."""
+        new: list[tuple[Decision, Mode, str]] = []
+        changes: list[StatusChange] = []
+        ended: set[int] = set()
+        self._end_lifetimes(standing, signals, now, new, changes, ended)
+        alive = [one for one in standing if one.id not in ended]
+        for wish in sorted(wishes, key=_rank):
+            self._settle_one(wish, alive, [one for one, _, _ in new], signals, now, new, changes)
+        return Settled(tuple(new), tuple(changes))
+
+    def _settle_one(
+        self,
+        wish: Decision,
+        standing: Sequence[Decision],
+        fresh: Sequence[Decision],
+        signals: SignalProcessor,
+        now: datetime,
+        new: list[tuple[Decision, Mode, str]],
+        changes: list[StatusChange],
+    ) -> None:
+        if fault_of(wish) is not None:
+            new.append(
+                (
+                    attrs.evolve(wish, status=DecisionStatus.REJECTED),
+                    self.mode_of(wish.agent, wish.isp),
+                    str(fault_of(wish)),
+                )
+            )
+            return
+        if any(_key(one) == _key(wish) for one in fresh):
+            return
+        twin = next((one for one in standing if _key(one) == _key(wish)), None)
+        if twin is not None and not self._deepens(twin, standing, now):
+            return  # it stands already: nothing changes
+        if any(_covers(one, wish) for one in (*standing, *fresh)):
+            return  # something more restrictive holds there already
+        if twin is not None:
+            factor = max(MIN_FACTOR, round(float(twin.parameters.get("factor", 1.0)) * DEEPER, 3))
+            wish = attrs.evolve(wish, parameters={**wish.parameters, "factor": factor})
+            assert twin.id is not None
+            changes.append(
+                StatusChange(twin.id, DecisionStatus.SUPERSEDED, "the alarm came again: a deeper cut takes its place")
+            )
+        wish = self._lengthen(wish, standing)
+        mode = self.mode_of(wish.agent, wish.isp)
+        status, note = self._status(wish, mode, signals, now)
+        new.append((attrs.evolve(wish, status=status), mode, note))
+
+    def _deepens(self, twin: Decision, standing: Sequence[Decision], now: datetime) -> bool:
+        """Whether a standing throttle may be cut deeper now: only one, not while it is probed, after its dwell."""
+        if twin.action is not Action.THROTTLE or twin.status is DecisionStatus.PROPOSED:
+            return False
+        probed = any(one.parameters.get("of") == twin.id for one in standing)
+        deep = float(twin.parameters.get("factor", 1.0)) <= MIN_FACTOR
+        return not probed and not deep and now >= twin.at + self.dwell
+
+    def _lengthen(self, wish: Decision, standing: Sequence[Decision]) -> Decision:
+        """Hysteresis: a restriction lives at least its dwell."""
+        return attrs.evolve(wish, until=max(wish.until, wish.at + self.dwell))
+
+    def _status(
+        self, wish: Decision, mode: Mode, signals: SignalProcessor, now: datetime
+    ) -> tuple[DecisionStatus, str]:
+        owner = OWNER[wish.action]
+        if owner is not wish.agent:
+            return DecisionStatus.PROPOSED, f"a proposal to the {owner} agent, which owns this"
+        if wish.action in STOPS and wish.agent is not AgentKind.EMERGENCY:
+            share = _stop_share(wish, signals, now)
+            if share > self.max_stop_share:
+                return (
+                    DecisionStatus.PROPOSED,
+                    f"would stop {100 * share:.0f} % of the host's mail; a person must agree",
+                )
+        if wish.action not in PMTA_LEVER:
+            return DecisionStatus.APPLIED, "takes effect inside"
+        if mode is Mode.ACT:
+            return DecisionStatus.APPROVED, ""
+        return DecisionStatus.PROPOSED, f"mode {mode}: decided and recorded, not acted on"
+
+    def _end_lifetimes(
+        self,
+        standing: Sequence[Decision],
+        signals: SignalProcessor,
+        now: datetime,
+        new: list[tuple[Decision, Mode, str]],
+        changes: list[StatusChange],
+        ended: set[int],
+    ) -> None:
+        by_id = {one.id: one for one in standing}
+        lifting = {one.parameters.get("of") for one in standing if one.action in (Action.PROBE, Action.RELEASE)}
+        for one in standing:
+            assert one.id is not None
+            if one.action is Action.RELEASE:
+                continue  # the executor ends it together with what it undoes
+            if one.action is Action.PROBE:
+                self._judge(one, by_id.get(one.parameters.get("of")), signals, now, new, changes, ended)
+            elif now >= one.until and one.id not in lifting:
+                if one.action in LEVERS and one.status is not DecisionStatus.PROPOSED:
+                    new.append((_probe(one, now), self.mode_of(one.agent, one.isp), "its lifetime has ended"))
+                else:
+                    ended.add(one.id)
+                    changes.append(StatusChange(one.id, DecisionStatus.EXPIRED, "its lifetime has ended"))
+
+    def _judge(
+        self,
+        probe: Decision,
+        undone: Decision | None,
+        signals: SignalProcessor,
+        now: datetime,
+        new: list[tuple[Decision, Mode, str]],
+        changes: list[StatusChange],
+        ended: set[int],
+    ) -> None:
+        assert probe.id is not None
+        if undone is None or probe.status is DecisionStatus.APPROVED:
+            return  # not on the host yet: nothing to judge
+        seen = outcomes_of(probe, signals, probe.at)
+        verdict = sprt(seen)
+        over = now >= probe.until
+        if verdict == "good" or (over and seen.n > 0 and verdict is None and seen.share <= PROBE_TEST.p_good * 2):
+            text = f"the probe was accepted: {seen.n - seen.x} of {seen.n}"
+            new.append((_release(probe, undone, seen, text, now), self.mode_of(undone.agent, undone.isp), ""))
+            for scope in _scopes_of(undone):
+                signals.reset(*scope)
+        elif verdict == "bad" or (over and seen.n > 0):
+            text = f"the probe was refused: {seen.x} of {seen.n} not accepted"
+            ended.add(probe.id)
+            changes.append(StatusChange(probe.id, DecisionStatus.EXPIRED, text))
+            longer = min((undone.until - undone.at) * 2, MAX_LIFETIME)
+            assert undone.id is not None
+            changes.append(StatusChange(undone.id, None, f"{text}; held twice as long", until=now + longer))
+        elif over:
+            changes.append(StatusChange(probe.id, None, "no mail to judge by yet", until=now + PROBE_LIFETIME))
+
+
+def sprt(seen: Seen) -> str | None:
+    """Wald's test on a probe's outcomes: "good", "bad", or None while it must go on."""
+    test = PROBE_TEST
+    weight = seen.x * math.log(test.p_bad / test.p_good) + (seen.n - seen.x) * math.log(
+        (1 - test.p_bad) / (1 - test.p_good)
+    )
+    if weight >= test.accept:
+        return "bad"
+    if weight <= -test.accept and seen.n >= PROBE_MIN_OUTCOMES:
+        return "good"
+    return None
+
+
+def _scopes_of(decision: Decision) -> list[tuple[str, str, str]]:
+    """Where a decision's target is counted: (provider, scope type, scope)."""
+    label = decision.isp.value if decision.isp else HOST
+    match decision.target_type:
+        case TargetType.HOST:
+            return [(HOST, "host", HOST)]
+        case TargetType.IP | TargetType.JOB | TargetType.QUEUE:
+            return [(label, decision.target_type.value, decision.target)]
+        case _:
+            return [(label, "isp", label)]
+
+
+def outcomes_of(decision: Decision, signals: SignalProcessor, since: datetime) -> Seen:
+    """Attempts (all, retries included) and those not accepted at a decision's target since an instant."""
+    scopes = _scopes_of(decision)
+    seen = [signals.since(*scope, Signal.ATTEMPT, since) for scope in scopes]
+    return Seen(sum(one.n for one in seen), sum(one.x for one in seen))
+
+
+def _stop_share(wish: Decision, signals: SignalProcessor, now: datetime) -> float:
+    label = wish.isp.value if wish.isp else ELSEWHERE
+    scope = ("ip", wish.target) if wish.target_type is TargetType.IP else ("isp", label)
+    part = signals.seen(label, *scope, Signal.ATTEMPT, 3600, now).n
+    whole = signals.seen(HOST, "host", HOST, Signal.ATTEMPT, 3600, now).n
+    return part / whole if whole else 0.0
+
+
+def _covers(standing: Decision, wish: Decision) -> bool:
+    """Whether a standing decision of the same provider (or the host) already does more than the wish."""
+    if standing.status is DecisionStatus.PROPOSED or standing.action not in COVERS_ALL or wish.action not in LEVERS:
+        return False
+    same = standing.isp is wish.isp or standing.target_type is TargetType.HOST
+    return same and _rank(standing)[0] < _rank(wish)[0]
+
+
+def _probe(undone: Decision, now: datetime) -> Decision:
+    return Decision(
+        at=now,
+        until=now + PROBE_LIFETIME,
+        isp=undone.isp,
+        agent=undone.agent,
+        action=Action.PROBE,
+        target_type=undone.target_type,
+        target=undone.target,
+        reason=f"the {undone.action.value.replace('_', ' ')} has lived its time: {PROBE_MESSAGES} messages show what now",
+        rule="lifetime@1",
+        evidence={"of": undone.id, "since": undone.at.isoformat()},
+        parameters=_probe_parameters(undone),
+        status=DecisionStatus.APPROVED,
+    )
+
+
+def _probe_parameters(undone: Decision) -> Mapping[str, float | int | None]:
+    return {"of": undone.id, "messages": PROBE_MESSAGES}
+
+
+def _release(probe: Decision, undone: Decision, seen: Seen, text: str, now: datetime) -> Decision:
+    return Decision(
+        at=now,
+        until=now + PROBE_LIFETIME,
+        isp=undone.isp,
+        agent=undone.agent,
+        action=Action.RELEASE,
+        target_type=undone.target_type,
+        target=undone.target,
+        reason=text,
+        rule="probe@1",
+        evidence={"n": seen.n, "x": seen.x, "probe": probe.id},
+        parameters={"of": undone.id},
+        status=DecisionStatus.APPROVED,
+    )

@@ -1,0 +1,213 @@
+"""What governance needs from outside: the accounting log, and one store that saves a step as a whole."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import attrs
+
+from ignite_domain.events import SubscriberEvent
+from ignite_domain.governance.accounting import AccountingRecord, Rejected
+from ignite_domain.governance.words import Decision, DecisionStatus, Mode
+from ignite_domain.isps import Isp
+
+
+@attrs.frozen
+class Position:
+    """How far one accounting file has been read. `header` is the line in force there."""
+
+    source: str
+    path: str
+    byte_offset: int = 0
+    line: int = 0
+    header: str = ""
+
+
+@attrs.frozen
+class FeedBatch:
+    """What one file had to say beyond a position, and the position after it."""
+
+    position: Position
+    entries: Sequence[AccountingRecord | Rejected]
+
+
+class AccountingFeed(Protocol):
+    """The MTA's accounting files."""
+
+    async def read(self, positions: Mapping[str, Position], limit: int) -> list[FeedBatch]:
+        """Up to about `limit` lines beyond `positions`, oldest file first; an empty list means: caught up.
+
+        Keeps a line without its end for later. Reading changes nothing: the caller's position decides.
+        Raises PortFailure if the directory cannot be read.
+        """
+
+
+@attrs.frozen(slots=True)
+class SendFacts:
+    """The ledger row that an envelope id names, and its person."""
+
+    send_id: int
+    campaign_id: int
+    subscriber_id: int
+    variant_id: int | None
+    isp: Isp | None
+    vmta: str | None
+    attempts: int
+    email_md5: str
+
+
+@attrs.frozen(slots=True)
+class SendMark:
+    """What a batch says about one ledger row: last outcome, attempts seen, and when the MTA had it."""
+
+    send_id: int
+    outcome: str | None
+    attempts: int
+    seen_at: datetime
+
+
+@attrs.frozen(slots=True)
+class Lift:
+    """A delivery: the person's score rises to 0.75 if it is lower and the person is active."""
+
+    subscriber_id: int
+    at: datetime
+
+
+@attrs.frozen(slots=True)
+class Fall:
+    """A dead address or a complaint: score 0.00, suppressed everywhere. `reason`: hard_bounced or complained."""
+
+    subscriber_id: int
+    email_md5: str
+    reason: str
+    at: datetime
+
+
+@attrs.frozen(slots=True)
+class Suppressing:
+    """An address suppressed at one provider because of a reply. `decision` indexes the step's suppress decisions."""
+
+    isp: Isp | None
+    email_md5: str
+    reason: str
+    rule: str
+    at: datetime
+    expires: datetime | None
+    decision: int
+
+
+@attrs.frozen(slots=True)
+class Strike:
+    """A reply of the kind that suppresses only when it comes again."""
+
+    email_md5: str
+    rule: str
+    at: datetime
+
+
+@attrs.frozen(slots=True)
+class StoredSignal:
+    """One row of `mailing_engine_signals`."""
+
+    isp: str
+    scope_type: str
+    scope: str
+    signal: str
+    window_s: int
+    n: int
+    x: int
+    s: int
+    state: Mapping[str, Any]
+
+
+@attrs.frozen(slots=True)
+class HistoryPoint:
+    """Exposure and events of one provider in one slice of business time, for charts."""
+
+    at: datetime
+    isp: str
+    signal: str
+    n: int
+    x: int
+
+
+@attrs.frozen(slots=True)
+class AgentState:
+    """How one of the 48 stands after an evaluation."""
+
+    isp: Isp
+    agent: str
+    mode: Mode
+    state: str
+    reason: str
+
+
+@attrs.frozen(slots=True)
+class StatusChange:
+    """A decision that changes: superseded, expired, or (status None) only its end."""
+
+    decision_id: int
+    status: DecisionStatus | None
+    note: str
+    until: datetime | None = None
+
+
+@attrs.frozen(slots=True)
+class WarmupCount:
+    """Outcomes of a cold address at one provider on one business day."""
+
+    vmta: str
+    isp: str
+    at: datetime
+    accepted: int = 0
+    deferred: int = 0
+    bounced: int = 0
+    complained: int = 0
+
+
+@attrs.frozen
+class Step:
+    """Everything one step produced; it is saved in one transaction or not at all."""
+
+    now: datetime
+    positions: Sequence[tuple[Position, int, Sequence[Rejected]]] = ()  # position, records ingested, rejected
+    events: Sequence[SubscriberEvent] = ()
+    marks: Sequence[SendMark] = ()
+    lifts: Sequence[Lift] = ()
+    falls: Sequence[Fall] = ()
+    suppressions: Sequence[Suppressing] = ()
+    strikes: Sequence[Strike] = ()
+    signals: Sequence[StoredSignal] = ()
+    history: Sequence[HistoryPoint] = ()
+    agents: Sequence[AgentState] = ()
+    decisions: Sequence[tuple[Decision, Mode, str]] = ()  # decision, mode, note
+    suppress_decisions: Sequence[Decision] = ()
+    changes: Sequence[StatusChange] = ()
+    warmup: Sequence[WarmupCount] = ()
+
+
+class DecisionStore(Protocol):
+    """Decisions that still matter."""
+
+    async def standing(self) -> Sequence[Decision]:
+        """Decisions without an end: proposed, approved, applied, verified or failed, in order of id."""
+
+
+class GovernanceStore(DecisionStore, Protocol):
+    """What the ingestor reads, and the one call that saves a step."""
+
+    async def positions(self) -> Mapping[str, Position]:
+        """Every file's position, by source."""
+
+    async def sends(self, ids: Sequence[int]) -> Mapping[int, SendFacts]:
+        """Ledger rows by id; ids that are not in the ledger are absent."""
+
+    async def strikes(self, md5s: Sequence[str]) -> Mapping[tuple[str, str], int]:
+        """(email_md5, reply rule) -> how often that reply has come before."""
+
+    async def signals(self) -> Sequence[StoredSignal]:
+        """The stored state of all signals."""
+
+    async def save(self, step: Step) -> None:
+        """Save a step in one transaction; raises PortFailure and saves nothing."""

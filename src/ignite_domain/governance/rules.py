@@ -1,0 +1,269 @@
+"""The rule table: what each kind of agent looks for, and what it asks for when it finds it.
+
+One table that agents walk, `ignite rules` prints and the documentation is generated from. Decides
+thresholds, actions and lifetimes; how evidence is weighed is decided in `evidence`, conflicts in
+`orchestrator`. Sources: governance page ("Alarms", "Deterministic lane", "Hysteresis and recovery").
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+import attrs
+
+from ignite_domain.governance.signals import Signal
+from ignite_domain.governance.words import Action, AgentKind
+
+
+class Test(StrEnum):
+    """How evidence is weighed."""
+
+    CUSUM = "cusum"  # the stream's lattice CUSUM stands at or above H
+    SHARE = "share"  # Wilson lower bound of x/n in the window above `limit`, with at least `at_least` events
+    REPLY = "reply"  # a reply of one of `replies` to at least `at_least` distinct recipients in ten minutes
+    SILENCE = "silence"  # at least `at_least` events in the window and nothing accepted in it
+
+
+class Scope(StrEnum):
+    """Where it is looked for, and what the decision is about."""
+
+    ISP = "isp"
+    IP = "ip"
+    JOB = "job"
+    COLD = "cold"  # addresses under the warm-up ladder
+    HOST = "host"
+
+
+@attrs.frozen
+class Rule:
+    """One row. `limit` is a share, `window_s` seconds, `z` the quantile of the Wilson bound."""
+
+    name: str
+    version: int
+    agent: AgentKind
+    test: Test
+    signal: Signal
+    scope: Scope
+    action: Action
+    lifetime: timedelta
+    says: str
+    limit: float = 0.0
+    at_least: int = 0
+    window_s: int = 600
+    z: float = 1.96
+    replies: frozenset[str] = frozenset()
+    parameters: Mapping[str, float] = attrs.field(factory=dict)
+
+    @property
+    def id(self) -> str:
+        return f"{self.name}@{self.version}"
+
+
+_HALF_HOUR: Final = timedelta(minutes=30)
+_HOUR: Final = timedelta(hours=1)
+
+RULES: Final[tuple[Rule, ...]] = (
+    Rule(
+        name="rate-limit-reply",
+        version=1,
+        agent=AgentKind.THROTTLE,
+        test=Test.REPLY,
+        signal=Signal.ATTEMPT,
+        scope=Scope.ISP,
+        action=Action.THROTTLE,
+        lifetime=_HALF_HOUR,
+        says="the provider names a rate limit",
+        limit=0.03,
+        at_least=2,
+        replies=frozenset({"rate_limit", "connection_limit"}),
+        parameters={"factor": 0.5},
+    ),
+    Rule(
+        name="deferral-rise",
+        version=1,
+        agent=AgentKind.THROTTLE,
+        test=Test.CUSUM,
+        signal=Signal.DEFERRAL,
+        scope=Scope.ISP,
+        action=Action.THROTTLE,
+        lifetime=_HALF_HOUR,
+        says="deferrals have risen from at most 10 % towards 30 %",
+        parameters={"factor": 0.7},
+    ),
+    Rule(
+        name="refused-connections",
+        version=1,
+        agent=AgentKind.THROTTLE,
+        test=Test.SILENCE,
+        signal=Signal.CONNECTION,
+        scope=Scope.ISP,
+        action=Action.BACKOFF,
+        lifetime=_HALF_HOUR,
+        says="connections are refused and nothing is accepted",
+        at_least=5,
+    ),
+    Rule(
+        name="complaint-watch",
+        version=1,
+        agent=AgentKind.REPUTATION,
+        test=Test.SHARE,
+        signal=Signal.COMPLAINT,
+        scope=Scope.ISP,
+        action=Action.WARN,
+        lifetime=_HOUR,
+        says="complaints are above 0.1 % of delivered mail",
+        limit=0.001,
+        at_least=3,
+        window_s=3600,
+    ),
+    Rule(
+        name="complaint-rise",
+        version=1,
+        agent=AgentKind.REPUTATION,
+        test=Test.CUSUM,
+        signal=Signal.COMPLAINT,
+        scope=Scope.IP,
+        action=Action.DISABLE_SOURCE,
+        lifetime=_HOUR,
+        says="complaints have risen from at most 0.05 % towards 0.3 %",
+        at_least=3,
+    ),
+    Rule(
+        name="address-refused",
+        version=1,
+        agent=AgentKind.POOL,
+        test=Test.REPLY,
+        signal=Signal.REFUSAL,
+        scope=Scope.IP,
+        action=Action.QUARANTINE_IP,
+        lifetime=_HOUR,
+        says="the provider refuses this address by its reputation",
+        limit=0.10,
+        at_least=2,
+        replies=frozenset({"reputation", "policy"}),
+    ),
+    Rule(
+        name="cold-congestion",
+        version=1,
+        agent=AgentKind.WARMUP,
+        test=Test.SHARE,
+        signal=Signal.DEFERRAL,
+        scope=Scope.COLD,
+        action=Action.HOLD_WARMUP,
+        lifetime=timedelta(hours=12),
+        says="the provider defers more than 10 % from a young address",
+        limit=0.10,
+        at_least=3,
+        window_s=3600,
+    ),
+    Rule(
+        name="cold-refused",
+        version=1,
+        agent=AgentKind.WARMUP,
+        test=Test.SHARE,
+        signal=Signal.DEFERRAL,
+        scope=Scope.COLD,
+        action=Action.STEP_DOWN_WARMUP,
+        lifetime=timedelta(hours=24),
+        says="the provider defers more than 30 % from a young address",
+        limit=0.30,
+        at_least=5,
+        window_s=3600,
+    ),
+    Rule(
+        name="cold-dead-addresses",
+        version=1,
+        agent=AgentKind.WARMUP,
+        test=Test.SHARE,
+        signal=Signal.BOUNCE,
+        scope=Scope.COLD,
+        action=Action.STEP_DOWN_WARMUP,
+        lifetime=timedelta(hours=24),
+        says="more than 5 % dead addresses from a young address",
+        limit=0.05,
+        at_least=3,
+        window_s=3600,
+    ),
+    Rule(
+        name="bounce-rise-of-a-job",
+        version=1,
+        agent=AgentKind.EMERGENCY,
+        test=Test.CUSUM,
+        signal=Signal.BOUNCE,
+        scope=Scope.JOB,
+        action=Action.PAUSE_JOB,
+        lifetime=_HOUR,
+        says="one job's dead addresses have risen from at most 3 % towards 8 %",
+    ),
+    Rule(
+        name="bounce-rise",
+        version=1,
+        agent=AgentKind.EMERGENCY,
+        test=Test.CUSUM,
+        signal=Signal.BOUNCE,
+        scope=Scope.ISP,
+        action=Action.PAUSE_QUEUE,
+        lifetime=_HOUR,
+        says="dead addresses have risen from at most 3 % towards 8 %, in more than one job",
+    ),
+    Rule(
+        name="bounce-flood",
+        version=1,
+        agent=AgentKind.EMERGENCY,
+        test=Test.SHARE,
+        signal=Signal.BOUNCE,
+        scope=Scope.ISP,
+        action=Action.EMERGENCY_HALT,
+        lifetime=_HOUR,
+        says="more than a quarter of five minutes' mail meets dead addresses",
+        limit=0.25,
+        at_least=5,
+        window_s=300,
+        z=3.09,
+    ),
+    Rule(
+        name="host-bounce-flood",
+        version=1,
+        agent=AgentKind.EMERGENCY,
+        test=Test.SHARE,
+        signal=Signal.BOUNCE,
+        scope=Scope.HOST,
+        action=Action.EMERGENCY_HALT,
+        lifetime=_HOUR,
+        says="more than a quarter of the whole host's mail in five minutes meets dead addresses",
+        limit=0.25,
+        at_least=20,
+        window_s=300,
+        z=3.09,
+    ),
+)
+"""Order within a kind is order of preference: the first rule that finds something speaks for the agent."""
+
+SUPPRESS_RULE: Final = "reply-suppresses@1"
+"""The suppression agents' one rule: the bounce taxonomy of `replies` says which replies, and for how long."""
+
+BY_AGENT: Final[Mapping[AgentKind, tuple[Rule, ...]]] = {
+    kind: tuple(rule for rule in RULES if rule.agent is kind) for kind in AgentKind
+}
+
+MAX_LIFETIME: Final = timedelta(hours=24)
+PROBE_MESSAGES: Final = 30
+PROBE_LIFETIME: Final = timedelta(minutes=20)
+PROBE_MIN_OUTCOMES: Final = 10
+WIDE_SHARE: Final = 0.6
+"""If at least this share of the addresses is refused together, it is the provider, not an address."""
+DOMINANT_SHARE: Final = 0.8
+"""One job dominates if it carries this share of the events."""
+
+
+@attrs.frozen
+class ProbeTest:
+    """Wald's SPRT on "not accepted": good at p_good, bad at p_bad, both errors 5 %."""
+
+    p_good: float = 0.05
+    p_bad: float = 0.30
+    accept: float = 2.944  # ln(0.95 / 0.05)
+
+
+PROBE_TEST: Final = ProbeTest()
