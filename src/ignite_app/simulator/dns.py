@@ -17,6 +17,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
+from ignite_app.simulator.http_door import hang_up
 from ignite_app.simulator.isps import MX_HOSTS
 from ignite_app.simulator.records import address_of
 from ignite_app.simulator.world import Reach, World
@@ -88,6 +89,7 @@ class DnsDoor:
     port: int = 0
     _udp: asyncio.DatagramTransport | None = None
     _tcp: asyncio.Server | None = None
+    _open: dict[asyncio.Task[None] | None, asyncio.StreamWriter] = attrs.field(factory=dict)
 
     async def listen(self) -> None:
         self._tcp = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
@@ -98,6 +100,7 @@ class DnsDoor:
         )
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open[asyncio.current_task()] = writer
         try:
             while True:
                 size = int.from_bytes(await reader.readexactly(2))
@@ -109,6 +112,7 @@ class DnsDoor:
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # the client has gone
         finally:
+            self._open.pop(asyncio.current_task(), None)
             writer.close()
 
     async def shut(self) -> None:
@@ -116,4 +120,5 @@ class DnsDoor:
             self._udp.close()
         if self._tcp is not None:
             self._tcp.close()
+            await hang_up(self._open)
             await self._tcp.wait_closed()

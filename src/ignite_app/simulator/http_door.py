@@ -8,6 +8,7 @@ from typing import Any, Final
 import attrs
 
 MAX_BODY: Final = 4_000_000
+PATIENCE_REAL_SECONDS: Final = 2.0
 _REASONS: Final = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 413: "Too Large"}
 
 
@@ -38,7 +39,7 @@ class HttpDoor:
     handler: Handler
     port: int = 0
     _server: asyncio.Server | None = None
-    _open: set[asyncio.StreamWriter] = attrs.field(factory=set)
+    _open: dict[asyncio.Task[None] | None, asyncio.StreamWriter] = attrs.field(factory=dict)
 
     async def listen(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
@@ -47,12 +48,11 @@ class HttpDoor:
     async def shut(self) -> None:
         if self._server is not None:
             self._server.close()
-            for writer in self._open:
-                writer.close()
+            await hang_up(self._open)
             await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open.add(writer)
+        self._open[asyncio.current_task()] = writer
         try:
             while True:
                 request = await _read(reader)
@@ -71,8 +71,17 @@ class HttpDoor:
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError, ValueError):
             pass  # the client has gone or does not speak HTTP
         finally:
-            self._open.discard(writer)
+            self._open.pop(asyncio.current_task(), None)
             writer.close()
+
+
+async def hang_up(connections: Mapping[asyncio.Task[None] | None, asyncio.StreamWriter]) -> None:
+    """Close what is open and let its tasks end by themselves."""
+    tasks = [task for task in connections if task is not None]
+    for writer in connections.values():
+        writer.close()
+    if tasks:
+        await asyncio.wait(tasks, timeout=PATIENCE_REAL_SECONDS)
 
 
 async def _read(reader: asyncio.StreamReader) -> Request | None:

@@ -60,12 +60,22 @@ class Journal:
                     if not line.endswith("\n"):
                         break
                     entry = json.loads(line)
-                    if "left" in entry:
+                    if "highest" in entry:
+                        highest = entry["highest"]
+                    elif "left" in entry:
                         waiting.pop(entry["left"], None)
                     else:
                         waiting[entry["id"]] = entry
                         highest = max(highest, entry["id"])
         return list(waiting.values()), highest
+
+    def compact(self, waiting: list[dict[str, Any]], highest: int) -> None:
+        """Keep only what has not left; ids never come again."""
+        if self.path is not None and self.path.exists():
+            draft = self.path.with_name(self.path.name + ".new")
+            lines = [json.dumps({"highest": highest}), *map(json.dumps, waiting)]
+            draft.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            draft.replace(self.path)
 
 
 @attrs.define(eq=False)
@@ -161,6 +171,7 @@ class Intake:
     def restore(self) -> int:
         """Queue again what an earlier process accepted. Returns how many."""
         entries, self._next = self.journal.read()
+        self.journal.compact(entries, self._next)
         for entry in entries:
             kept = entry.pop("letter")
             letter = None

@@ -23,6 +23,8 @@ from ignite_app.simulator.world import Destination
 
 RETRY_REAL_SECONDS: Final = 0.5
 TRIES: Final = 120
+PAGE_TRIES: Final = 6
+"""A person reloads a page that does not come a few times and then goes away."""
 AFTER_SCAN: Final = 30.0
 BEACON_PATH: Final = "/api/v1/site-events"
 BEACON_TYPE: Final = "text/plain;charset=UTF-8"
@@ -107,12 +109,18 @@ class People:
     # -- single doings
 
     async def _ask(
-        self, message: QueuedMessage, method: str, url: str, headers: dict[str, str], body: bytes = b""
+        self,
+        message: QueuedMessage,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        body: bytes = b"",
+        tries: int = TRIES,
     ) -> Response:
         """Ask until answered. Raises _Refused after writing down why."""
         target = self.browser.target(url)
         why = "not a host of this world"
-        for _ in range(TRIES if target else 0):
+        for _ in range(tries if target else 0):
             assert target is not None
             try:
                 response = await self.browser.ask(method, target, headers, body)
@@ -162,7 +170,8 @@ class People:
         location = response.headers.get("location", "")
         if not self.browser.owns(location):
             return
-        await self._ask(message, "GET", location, {"User-Agent": plan.click_agent, "Accept": "text/html"})
+        page = {"User-Agent": plan.click_agent, "Accept": "text/html"}
+        await self._ask(message, "GET", location, page, tries=PAGE_TRIES)  # no page, no script, no beacon
         await self._beacon(message, "page_view", location, plan.click_agent, 0, 0)
         stay = self.habits.dice.between(8, 240, "stay", message.envid, index)
         depth = int(self.habits.dice.between(10, 101, "depth", message.envid, index))

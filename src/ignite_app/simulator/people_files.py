@@ -92,6 +92,9 @@ class SeededFiles:
 
     rows: dict[str, int]
 
+    def __str__(self) -> str:
+        return f"{sum(self.rows.values()):,}"
+
 
 @attrs.frozen
 class Person:

@@ -221,6 +221,7 @@ class Simulator:
             "people_pending": self.people.pending,
             "returns_pending": self.returns.pending,
             "drained": self.drained,
+            "lines": sum(self.accounting.written.values()),
             "records": dict(self.accounting.written),
             "ledger": dict(self.ledger.counts),
             "commands": self.commands_log.counts.get("command", 0),
