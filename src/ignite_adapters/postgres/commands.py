@@ -32,17 +32,17 @@ from ignite_domain.isps import Isp
 ROLLBACK: Final = "rollback"
 """The knob of a row that puts an earlier include file back: it is not what is wanted, only what is safe."""
 
-_COLUMNS: Final = (
+DECISION_COLUMNS: Final = (
     "id, at, until, isp, agent, action, target_type, target, reason, rule, evidence, "
     "parameters || case when undoes is null then '{}'::jsonb else jsonb_build_object('of', undoes) end, "
     "status, generation"
 )
 _STANDING: Final = (
-    f"select {_COLUMNS} from mailing_engine_decisions "  # noqa: S608  # constants of ours
+    f"select {DECISION_COLUMNS} from mailing_engine_decisions "  # noqa: S608  # constants of ours
     "where status = any(%s) and ended_at is null and action = any(%s) order by id"
 )
 _SHADOWED: Final = (
-    f"select {_COLUMNS} from mailing_engine_decisions "  # noqa: S608  # constants of ours
+    f"select {DECISION_COLUMNS} from mailing_engine_decisions "  # noqa: S608  # constants of ours
     "where status = 'proposed' and mode = %s and ended_at is null and status_note is null "
     "and action = any(%s) order by id limit 100"
 )
@@ -114,7 +114,7 @@ class PostgresCommandStore:
         """Up to 100 proposals of mode shadow that do not say yet what would have been sent."""
         async with transaction(self._pool) as conn:
             rows = await conn.execute(_SHADOWED, (Mode.SHADOW, [action.value for action in PMTA_LEVER]))
-            return [_decision(row) for row in await rows.fetchall()]
+            return [decision_of(row) for row in await rows.fetchall()]
 
     async def note(self, notes: Mapping[int, str]) -> None:
         """Write what would have been sent on proposals."""
@@ -280,10 +280,10 @@ class PostgresInjectionControls:
 async def _standing(conn: AsyncConnection[Any], actions: Iterable[Action]) -> list[tuple[Decision, int | None]]:
     arguments = ([status.value for status in STANDING], [action.value for action in actions])
     rows = await (await conn.execute(_STANDING, arguments)).fetchall()
-    return [(_decision(row), row[-1]) for row in rows]
+    return [(decision_of(row), row[-1]) for row in rows]
 
 
-def _decision(row: Sequence[Any]) -> Decision:
+def decision_of(row: Sequence[Any]) -> Decision:
     number, at, until, isp, agent, action, target_type, target, reason, rule, evidence, parameters, status, _ = row
     return Decision(
         at=at,

@@ -235,12 +235,9 @@ def _reply(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> Fin
     if matching[name] < rule.at_least or wilson_lower(seen.x, seen.n, rule.z) <= rule.limit:
         return None
     figures = _figures(rule, seen) | {"reply_rule": name, "recipients": matching[name]}
-    return Finding(
-        rule,
-        scope,
-        figures,
-        f"{rule.says} ({name}, {matching[name]} recipients): {_share(seen)} not accepted in {rule.window_s // 60} minutes",
-    )
+    who = f"{name}, {matching[name]} recipients"
+    minutes = rule.window_s // 60
+    return Finding(rule, scope, figures, f"{rule.says} ({who}): {_share(seen)} not accepted in {minutes} minutes")
 
 
 def _silence(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> Finding | None:

@@ -88,8 +88,11 @@ class Ingestor:
     signals: SignalProcessor
     cold: Mapping[str, str]
 
-    async def __call__(self, batches: Sequence[FeedBatch], now: datetime) -> Step:
-        """Take in what the feed had, evaluate, settle, save. Returns the step that was saved."""
+    async def __call__(self, batches: Sequence[FeedBatch], now: datetime, *, caught_up: bool) -> Step:
+        """Take in what the feed had, evaluate, settle, save. Returns the step that was saved.
+
+        `now` must be read before the feed is; `caught_up`: the feed had no more than this.
+        """
         records = [entry for batch in batches for entry in batch.entries if isinstance(entry, AccountingRecord)]
         records.sort(key=lambda record: record.logged)
         ids = {number for record in records if (number := send_id_of(record.envid)) is not None}
@@ -111,6 +114,7 @@ class Ingestor:
         signals, history = self.signals.take_changes(now)
         step = Step(
             now=now,
+            read_until=now if caught_up else None,
             positions=[_counted(batch) for batch in batches],
             events=gathered.events,
             marks=list(gathered.marks.values()),
@@ -235,13 +239,13 @@ class Ingestor:
         for agent in wishes:
             if agent.isp is None:
                 continue
-            decision = in_force.get((agent.kind, agent.isp))
-            if decision is None:
+            held = in_force.get((agent.kind, agent.isp))
+            if held is None:
                 state, reason = agent.quiet_state(view)
-            elif decision.status is DecisionStatus.PROPOSED:
-                state, reason = "alarmed", decision.reason
+            elif held.status is DecisionStatus.PROPOSED:
+                state, reason = "alarmed", held.reason
             else:
-                state, reason = _STATES.get(decision.action, "holding"), decision.reason
+                state, reason = _STATES.get(held.action, "holding"), held.reason
             states.append(
                 AgentState(agent.isp, agent.kind.value, self.orchestrator.mode_of(agent.kind, agent.isp), state, reason)
             )

@@ -171,6 +171,8 @@ class Orchestrator:
             return DecisionStatus.APPLIED, "takes effect inside"
         if mode is Mode.ACT:
             return DecisionStatus.APPROVED, ""
+        if mode is Mode.SHADOW:
+            return DecisionStatus.PROPOSED, ""  # the executor writes here what it would have sent
         return DecisionStatus.PROPOSED, f"mode {mode}: decided and recorded, not acted on"
 
     def _end_lifetimes(
@@ -286,7 +288,7 @@ def _probe(undone: Decision, now: datetime) -> Decision:
         action=Action.PROBE,
         target_type=undone.target_type,
         target=undone.target,
-        reason=f"the {undone.action.value.replace('_', ' ')} has lived its time: {PROBE_MESSAGES} messages show what now",
+        reason=f"the {undone.action.value.replace('_', ' ')} has lived its time; {PROBE_MESSAGES} messages will tell",
         rule="lifetime@1",
         evidence={"of": undone.id, "since": undone.at.isoformat()},
         parameters=_probe_parameters(undone),

@@ -171,6 +171,7 @@ class Step:
     """Everything one step produced; it is saved in one transaction or not at all."""
 
     now: datetime
+    read_until: datetime | None = None  # set if the log was read to its end: nothing logged before is unread
     positions: Sequence[tuple[Position, int, Sequence[Rejected]]] = ()  # position, records ingested, rejected
     events: Sequence[SubscriberEvent] = ()
     marks: Sequence[SendMark] = ()

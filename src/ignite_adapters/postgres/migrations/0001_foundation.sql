@@ -143,8 +143,11 @@ create table mailing_engine_feeds (
     header        text not null default '',
     ingested      bigint not null default 0,
     rejected      bigint not null default 0,
-    complete      boolean not null default false,
     updated_at    timestamptz not null
+);
+create table mailing_engine_progress (               -- one row: how far the accounting log has been read
+    only        boolean primary key default true check (only),
+    read_until  timestamptz not null                   -- every record logged before it has been ingested
 );
 create table mailing_engine_feed_rejects (
     source   text not null references mailing_engine_feeds on delete cascade,

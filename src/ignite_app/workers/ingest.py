@@ -1,0 +1,118 @@
+"""Reads the accounting log and lets governance follow it: one step, one transaction.
+
+Also steps when nothing new was logged, because lifetimes end by the clock. Decides modes: an agent acts
+only where settings say so, or on the very host whose key the supervisor made in this run.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+from ignite_app.clock import Clock
+from ignite_app.settings import GovernanceSettings, PmtaSettings
+from ignite_domain.errors import BadInput
+from ignite_domain.governance.accounting import Rejected, read
+from ignite_domain.governance.ingestor import Ingestor
+from ignite_domain.governance.orchestrator import ModeOf, Orchestrator
+from ignite_domain.governance.ports import AccountingFeed, GovernanceStore
+from ignite_domain.governance.signals import SignalProcessor
+from ignite_domain.governance.words import AgentKind, Mode
+from ignite_domain.isps import Isp
+
+log = structlog.get_logger("ignite.ingest")
+BATCH: Final = 3000
+"""Lines a step; a step's transaction stays well below the 10,000 rows that may be locked at once."""
+
+
+def mode_of(governance: GovernanceSettings, pmta: PmtaSettings) -> ModeOf:
+    """How far agents may go on this host. Raises `BadInput` for `approve`, which does not exist yet."""
+    mode = governance.mode
+    if mode is Mode.APPROVE:
+        raise BadInput("governance.mode: approve is not available yet; use observe, shadow or act")
+    if mode is None:
+        ours = bool(governance.generated_host_key) and governance.generated_host_key == pmta.ssh_host_key
+        mode = Mode.ACT if ours else Mode.OBSERVE
+
+    def of(kind: AgentKind, isp: Isp | None) -> Mode:
+        return mode
+
+    return of
+
+
+class IngestWorker:
+    """Worker `ingest`; alone, under a lease. `cold` maps cold addresses to their VMTAs."""
+
+    name = "ingest"
+
+    def __init__(
+        self,
+        feed: AccountingFeed,
+        store: GovernanceStore,
+        orchestrator: Orchestrator,
+        cold: Mapping[str, str],
+        clock: Clock,
+        *,
+        poll_seconds: float,
+    ) -> None:
+        self.idle = poll_seconds
+        self._feed = feed
+        self._store = store
+        self._orchestrator = orchestrator
+        self._cold = cold
+        self._clock = clock
+        self._ingestor: Ingestor | None = None
+
+    async def step(self) -> int:
+        """Take in the next lines, or just look; returns the number of lines."""
+        if self._ingestor is None:
+            signals = SignalProcessor(await self._store.signals())
+            self._ingestor = Ingestor(self._store, self._orchestrator, signals, self._cold)
+        now = self._clock.now()
+        batches = await self._feed.read(await self._store.positions(), BATCH)
+        lines = sum(len(batch.entries) for batch in batches)
+        ingestor, self._ingestor = self._ingestor, None  # its signals are lost unless the step is saved
+        step = await ingestor(batches, now, caught_up=lines < BATCH)
+        self._ingestor = ingestor
+        for position, _, rejected in step.positions:
+            if rejected:
+                first = rejected[0]
+                log.warning(
+                    "ingest.rejected",
+                    file=position.path,
+                    lines=len(rejected),
+                    first_line=first.line,
+                    reason=first.reason,
+                )
+        for decision, mode, _ in step.decisions:
+            log.info(
+                "governance.decision",
+                agent=decision.agent.value,
+                isp=decision.isp,
+                action=decision.action.value,
+                target=decision.target,
+                status=decision.status.value,
+                mode=mode.value,
+                rule=decision.rule,
+            )
+        return lines
+
+
+def examine(path: Path) -> dict[str, Any]:
+    """What one accounting file holds, for `ignite ingest FILE --dry-run`: counts by type, and every refused line."""
+    types: dict[str, int] = {}
+    rejects: list[dict[str, Any]] = []
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        for entry in read(file):
+            if isinstance(entry, Rejected):
+                rejects.append({"file": path.name, "line": entry.line, "reason": entry.reason})
+            else:
+                types[entry.type] = types.get(entry.type, 0) + 1
+    return {
+        "file": path.name,
+        "records": sum(types.values()),
+        "by_type": types,
+        "rejected": len(rejects),
+        "rejects": rejects,
+    }
