@@ -204,11 +204,12 @@ class World:
             return Situation.BLOCKED
         if not self._has_room(ip, destination.group, limits, now):
             limits.heat = min(1.0, limits.heat + HEAT_PER_REFUSAL)
-            return Situation.RATE_LIMIT
+            speaks_of_connections = self.dice.chance(0.05, "too many", message, attempt)
+            return Situation.CONNECTIONS if speaks_of_connections else Situation.RATE_LIMIT
         if destination.greylists and attempt == 1:
             return Situation.GREYLIST
         if self.dice.chance(0.018 if attempt == 1 else 0.006, "busy", message, attempt):
-            return Situation.CONNECTIONS if self.dice.chance(0.1, "too many", message, attempt) else Situation.BUSY
+            return Situation.BUSY
         truth = self.truth(rcpt, destination)
         if destination.catch_all and truth in _ACCEPTED_INVALID:
             return Situation.ACCEPTED
