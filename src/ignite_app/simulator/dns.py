@@ -18,9 +18,8 @@ import dns.rdatatype
 import dns.rrset
 
 from ignite_app.simulator.http_door import hang_up
-from ignite_app.simulator.isps import MX_HOSTS
 from ignite_app.simulator.records import address_of
-from ignite_app.simulator.world import Reach, World
+from ignite_app.simulator.world import MX_HOSTS, Reach, World
 
 TTL: Final = 3600
 _HOSTS: Final = frozenset(host for hosts in MX_HOSTS.values() for host in hosts)

@@ -390,49 +390,6 @@ REPLIES: Final = MappingProxyType[str, dict[Situation, tuple[ReplyText, ...]]](
 
 _FALLBACK: Final = {S.DISABLED: S.UNKNOWN_USER, S.GREYLIST: S.BUSY, S.CONNECTIONS: S.BUSY}
 
-STATUS_WORDS: Final = MappingProxyType(
-    {
-        "2.0.0": "success",
-        "4.0.0": "undefined status",
-        "4.1.0": "other address status",
-        "4.2.2": "mailbox full",
-        "4.3.0": "other or undefined mail system status",
-        "4.3.2": "system not accepting network messages",
-        "4.4.1": "no answer from host",
-        "4.4.3": "directory server failure",
-        "4.7.0": "other or undefined security status",
-        "4.7.1": "delivery not authorized, message refused",
-        "5.0.0": "undefined status",
-        "5.1.1": "bad destination mailbox address",
-        "5.1.2": "bad destination system address",
-        "5.2.1": "mailbox disabled, not accepting messages",
-        "5.2.2": "mailbox full",
-        "5.4.4": "unable to route",
-        "5.4.7": "delivery time expired",
-        "5.5.0": "other or undefined protocol status",
-        "5.7.1": "delivery not authorized, message refused",
-    }
-)
-"""The words PMTA puts in brackets behind an enhanced code (RFC 3463's); a code it does not know stands bare."""
-
-MX_HOSTS: Final = MappingProxyType(
-    {
-        "gmail": ("gmail-smtp-in.l.google.com", "alt1.gmail-smtp-in.l.google.com"),
-        "yahoo": ("mta5.am0.yahoodns.net", "mta6.am0.yahoodns.net", "mta7.am0.yahoodns.net"),
-        "att": ("mx-att.mail.am0.yahoodns.net",),
-        "cox": ("mx-cox.mail.am0.yahoodns.net",),
-        "aol": ("mx-aol.mail.gm0.yahoodns.net",),
-        "microsoft": ("outlook-com.olc.protection.outlook.com",),
-        "apple": ("mx01.mail.icloud.com", "mx02.mail.icloud.com"),
-        "comcast": ("mx1a1.comcast.net", "mx2c1.comcast.net"),
-        "charter": ("mx0.charter.net",),
-        "google-hosted": ("aspmx.l.google.com", "alt1.aspmx.l.google.com"),
-    }
-)
-
-FEEDBACK: Final = frozenset({"yahoo", "microsoft", "comcast", "charter", ""})
-"""Limiter groups with a feedback loop; "" stands for small providers. Gmail and Apple have none."""
-
 
 def words(group: str, situation: Situation) -> tuple[ReplyText, ...]:
     """What `group` says in `situation`; a provider without words of its own speaks as most do."""

@@ -15,7 +15,7 @@ import attrs
 
 from ignite_app.simulator.browser import Browser, Response, Unreachable
 from ignite_app.simulator.habits import APPLE_PROXY, Habits, Plan
-from ignite_app.simulator.isps import FEEDBACK, REPLIES
+from ignite_app.simulator.isps import REPLIES
 from ignite_app.simulator.messages import Letter, QueuedMessage
 from ignite_app.simulator.records import Records
 from ignite_app.simulator.scheduler import Scheduler
@@ -28,6 +28,8 @@ PAGE_TRIES: Final = 6
 AFTER_SCAN: Final = 30.0
 BEACON_PATH: Final = "/api/v1/site-events"
 BEACON_TYPE: Final = "text/plain;charset=UTF-8"
+FEEDBACK: Final = frozenset({"yahoo", "microsoft", "comcast", "charter", ""})
+"""Limiter groups with a feedback loop; "" stands for small providers. Gmail and Apple have none."""
 FEEDBACK_DELAY: Final = 300.0
 
 Step = Callable[[], Awaitable[None]]

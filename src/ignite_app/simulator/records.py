@@ -2,16 +2,41 @@
 
 from collections.abc import Mapping
 from hashlib import md5
+from types import MappingProxyType
 from typing import Final
 
 import attrs
 
 from ignite_app.simulator.accounting import AccountingWriter, stamp
-from ignite_app.simulator.isps import STATUS_WORDS
 from ignite_app.simulator.ledger import Ledger
 from ignite_app.simulator.messages import QueuedMessage
 
 HOST: Final = "mta.ignite.example"
+STATUS_WORDS: Final = MappingProxyType(
+    {
+        "2.0.0": "success",
+        "4.0.0": "undefined status",
+        "4.1.0": "other address status",
+        "4.2.2": "mailbox full",
+        "4.3.0": "other or undefined mail system status",
+        "4.3.2": "system not accepting network messages",
+        "4.4.1": "no answer from host",
+        "4.4.3": "directory server failure",
+        "4.7.0": "other or undefined security status",
+        "4.7.1": "delivery not authorized, message refused",
+        "5.0.0": "undefined status",
+        "5.1.1": "bad destination mailbox address",
+        "5.1.2": "bad destination system address",
+        "5.2.1": "mailbox disabled, not accepting messages",
+        "5.2.2": "mailbox full",
+        "5.4.4": "unable to route",
+        "5.4.7": "delivery time expired",
+        "5.5.0": "other or undefined protocol status",
+        "5.7.1": "delivery not authorized, message refused",
+    }
+)
+"""The words PMTA puts in brackets behind an enhanced code (RFC 3463's); a code it does not know stands bare."""
+
 _ESMTP: Final = "PIPELINING,8BITMIME,SIZE,STARTTLS,ENHANCEDSTATUSCODES"
 _RESULT: Final = {"d": "delivered", "b": "bounced", "t": "deferred"}
 _ACTION: Final = {"d": "relayed", "b": "failed", "t": "delayed"}

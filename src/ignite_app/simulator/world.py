@@ -6,13 +6,14 @@ are deferred, under 1.5 % of verified people bounce, and no limit is met at ordi
 """
 
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 import attrs
 
 from ignite_app.simulator.dice import Dice
 from ignite_app.simulator.incidents import LASTING, Incident, IncidentKind
-from ignite_app.simulator.isps import MX_HOSTS, ReplyText, Situation, words
+from ignite_app.simulator.isps import ReplyText, Situation, words
 from ignite_domain.isps import Isp, isp_of, limiter_group
 
 
@@ -59,6 +60,21 @@ class Answer:
     mx: str
     situation: Situation
 
+
+MX_HOSTS: Final = MappingProxyType(
+    {
+        "gmail": ("gmail-smtp-in.l.google.com", "alt1.gmail-smtp-in.l.google.com"),
+        "yahoo": ("mta5.am0.yahoodns.net", "mta6.am0.yahoodns.net", "mta7.am0.yahoodns.net"),
+        "att": ("mx-att.mail.am0.yahoodns.net",),
+        "cox": ("mx-cox.mail.am0.yahoodns.net",),
+        "aol": ("mx-aol.mail.gm0.yahoodns.net",),
+        "microsoft": ("outlook-com.olc.protection.outlook.com",),
+        "apple": ("mx01.mail.icloud.com", "mx02.mail.icloud.com"),
+        "comcast": ("mx1a1.comcast.net", "mx2c1.comcast.net"),
+        "charter": ("mx0.charter.net",),
+        "google-hosted": ("aspmx.l.google.com", "alt1.aspmx.l.google.com"),
+    }
+)
 
 MISSPELT: Final = frozenset(
     "gmial.com gmai.com gnail.com gmail.co gmail.con hotnail.com hotmial.com yaho.com yahooo.com outlok.com iclod.com "
