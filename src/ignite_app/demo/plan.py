@@ -4,6 +4,7 @@ Decides the numbers of the demonstration; what they do is decided by the parts t
 """
 
 import secrets
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +12,7 @@ from typing import Any, Final
 import attrs
 
 from ignite_app.clock import Clock
+from ignite_app.simulator.incidents import incident_of
 
 DEMO_START: Final = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 """A Monday morning: business time begins here, so a run does not depend on the day it is made."""
@@ -25,6 +27,9 @@ VMTAS: Final = (
 
 LIVE_RATE: Final = 60.0  # a minute of business in a second: a person can follow it
 ONCE_RATE: Final = 240.0
+LIVE_HASTE: Final = 2.0
+ONCE_HASTE: Final = 4.0
+"""People's delays are divided by this, so that a run of an hour or two of business shows a day's habits."""
 
 
 @attrs.frozen
@@ -138,3 +143,45 @@ def settings_of(
             "anchor_business": clock.anchor_business.isoformat(),
         },
     }
+
+
+def world_of(
+    options: DemoOptions,
+    places: RunPlaces,
+    clock: Clock,
+    secret: Secrets,
+    ports: Mapping[str, int],
+    api_port: int,
+) -> dict[str, Any]:
+    """The YAML document of the simulator: the same clock and seed, ports chosen here, an incident by the seed."""
+    incident = incident_of(
+        options.seed, options.incident, tuple(str(v["ip"]) for v in VMTAS if not v["cold"]), options.subscribers
+    )
+    document: dict[str, Any] = {
+        "directory": str(places.root),
+        "accounting_dir": str(places.accounting),
+        "clock": {
+            "rate": clock.rate,
+            "anchor_real": clock.anchor_real,
+            "anchor_business": clock.anchor_business.isoformat(),
+        },
+        "seed": options.seed,
+        "subscribers": options.subscribers,
+        "vmtas": [dict(vmta) for vmta in VMTAS],
+        "smtp_port": ports["smtp"],
+        "ssh_port": ports["ssh"],
+        "dns_port": ports["dns"],
+        "verifier_port": ports["verifier"],
+        "status_port": ports["status"],
+        "ssh_authorised_key": str(places.root / "ssh" / "client.pub"),
+        "ssh_host_key": str(places.root / "ssh" / "host"),
+        "verifier_key": secret.verifier,
+        "site_port": api_port,
+        "haste": ONCE_HASTE if options.once else LIVE_HASTE,
+        "appeals": [{"words": "less than in October", "opens": 1.2, "clicks": 1.6}],
+    }
+    if options.once:
+        document |= {"retry_after": [600.0, 900.0, 1200.0], "bounce_after": 5400.0}
+    if incident is not None:
+        document["incident"] = attrs.asdict(incident)
+    return document

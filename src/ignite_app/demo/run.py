@@ -15,12 +15,12 @@ from typing import Any, Final
 import asyncssh
 import attrs
 import yaml
-from ignite_adapters.postgres.reading import loop_counts
 
 from ignite_adapters.postgres import embedded
 from ignite_adapters.postgres.migrate import migrate
 from ignite_adapters.postgres.partitions import ensure_partitions
 from ignite_adapters.postgres.pool import Pool, open_pool
+from ignite_adapters.postgres.reading import loop_counts
 from ignite_adapters.postgres.report import ReportReader
 from ignite_app.cli.output import CHECK_FAILS, GOOD, UNFINISHED, emit, say, to_json
 from ignite_app.clock import Clock, real_seconds

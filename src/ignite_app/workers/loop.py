@@ -4,11 +4,13 @@ A worker decides what a step is; this file decides only when the next one starts
 """
 
 import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Protocol
 
 import structlog
 
-from ignite_app.clock import Clock
+from ignite_app.clock import Clock, real_seconds
 from ignite_domain.errors import PortFailure
 
 log = structlog.get_logger("ignite.worker")
@@ -29,10 +31,47 @@ class Worker(Protocol):
         """Do a bounded piece of work; return how many things were handled (0: nothing to do)."""
 
 
-async def run(worker: Worker, clock: Clock, stop: asyncio.Event) -> None:
-    """Step until `stop` is set. A retryable `PortFailure` waits and goes on; anything else is raised."""
+class HeldLease(Protocol):
+    async def alive(self) -> bool:
+        """False: somebody else may hold it by now."""
+
+
+TakeLease = Callable[[], AbstractAsyncContextManager[HeldLease | None]]
+LEASE_RETRY_REAL_SECONDS = 2.0
+LEASE_LOOK_REAL_SECONDS = 5.0
+
+
+async def run(worker: Worker, clock: Clock, stop: asyncio.Event, take_lease: TakeLease) -> None:
+    """Step until `stop` is set, alone under the lease. A retryable `PortFailure` waits and goes on.
+
+    Anything else is raised: a fault of ours should be seen, not repeated.
+    """
+    try:
+        while not stop.is_set():
+            try:
+                async with take_lease() as held:
+                    if held is not None:
+                        await _steps(worker, clock, stop, held)
+            except PortFailure as failure:
+                if not failure.retryable:
+                    raise
+                log.warning("worker.lease", worker=worker.name, detail=failure.detail)
+            await _pause(stop, LEASE_RETRY_REAL_SECONDS)
+    finally:
+        close = getattr(worker, "close", None)
+        if close is not None:
+            await close()
+
+
+async def _steps(worker: Worker, clock: Clock, stop: asyncio.Event, held: HeldLease) -> None:
+    """Step until `stop` is set or the lease is lost."""
     failures = 0
+    looked = real_seconds()
     while not stop.is_set():
+        if real_seconds() - looked > LEASE_LOOK_REAL_SECONDS:
+            if not await held.alive():
+                return
+            looked = real_seconds()
         try:
             done = await worker.step()
             pause = 0.0 if done else max(0.02, clock.real(worker.idle))
@@ -45,10 +84,12 @@ async def run(worker: Worker, clock: Clock, stop: asyncio.Event) -> None:
             pause = RETRY_REAL_SECONDS[min(failures, len(RETRY_REAL_SECONDS) - 1)]
             failures += 1
             log.warning("worker.retry", worker=worker.name, port=failure.port, detail=failure.detail, wait_s=pause)
-        if pause:
-            try:
-                await asyncio.wait_for(stop.wait(), timeout=pause)
-            except TimeoutError:
-                continue
-        else:
-            await asyncio.sleep(0)
+        await _pause(stop, pause)
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    if not seconds:
+        await asyncio.sleep(0)
+        return
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), timeout=seconds)

@@ -241,7 +241,8 @@ class Ingestor:
                 continue
             held = in_force.get((agent.kind, agent.isp))
             if held is None:
-                state, reason = agent.quiet_state(view)
+                owner = self.signals.steered_by(agent.isp, view.now)
+                state, reason = ("steered", f"steered by {owner}") if owner else agent.quiet_state(view)
             elif held.status is DecisionStatus.PROPOSED:
                 state, reason = "alarmed", held.reason
             else:

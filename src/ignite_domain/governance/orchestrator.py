@@ -160,6 +160,8 @@ class Orchestrator:
         owner = OWNER[wish.action]
         if owner is not wish.agent:
             return DecisionStatus.PROPOSED, f"a proposal to the {owner} agent, which owns this"
+        if wish.isp is not None and wish.action in PMTA_LEVER and (by := signals.steered_by(wish.isp, now)):
+            return DecisionStatus.PROPOSED, f"steered by {by}: its queues carry this provider's mail"
         if wish.action in STOPS and wish.agent is not AgentKind.EMERGENCY:
             share = _stop_share(wish, signals, now)
             if share > self.max_stop_share:

@@ -5,15 +5,15 @@ thresholds, actions and lifetimes; how evidence is weighed is decided in `eviden
 `orchestrator`. Sources: governance page ("Alarms", "Deterministic lane", "Hysteresis and recovery").
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
 import attrs
 
-from ignite_domain.governance.signals import Signal
-from ignite_domain.governance.words import Action, AgentKind
+from ignite_domain.governance.signals import CUSUM, Signal
+from ignite_domain.governance.words import OWNER, Action, AgentKind
 
 
 class Test(StrEnum):
@@ -267,3 +267,22 @@ class ProbeTest:
 
 
 PROBE_TEST: Final = ProbeTest()
+
+
+def faults(rules: Sequence[Rule] = RULES) -> list[str]:
+    """What is wrong with a rule table, in plain words; empty if it is sound."""
+    found = [f"{rule.id} stands twice" for rule in rules if sum(1 for one in rules if one.id == rule.id) > 1]
+    for rule in rules:
+        if not timedelta(0) < rule.lifetime <= MAX_LIFETIME:
+            found.append(f"{rule.id}: lifetime must be above 0 and at most a day")
+        if OWNER[rule.action] is not rule.agent:
+            found.append(f"{rule.id}: {rule.action} belongs to the {OWNER[rule.action]} agent")
+        if rule.test is Test.CUSUM and rule.signal not in CUSUM:
+            found.append(f"{rule.id}: there is no CUSUM of {rule.signal}")
+        if rule.test is Test.REPLY and not rule.replies:
+            found.append(f"{rule.id}: names no reply classes")
+        if rule.test in (Test.SHARE, Test.REPLY) and not 0 < rule.limit < 1:
+            found.append(f"{rule.id}: needs a limit between 0 and 1")
+        if rule.window_s > 3600:
+            found.append(f"{rule.id}: signals are kept for an hour")
+    return found

@@ -125,6 +125,7 @@ class SignalProcessor:
         self._replies: dict[Key, dict[str, int]] = {}  # recipient -> last second; signal is reply:<rule>
         self._said: dict[tuple[str, str, str], set[str]] = {}  # scope -> reply signals seen there
         self._kinds: dict[str, str] = {}  # reply rule -> reply class
+        self._scopes: dict[tuple[str, str], set[str]] = {}  # (isp, scope type) -> scopes counted
         self._changed: set[Key] = set()
         self._slices: set[tuple[str, int]] = set()
         for row in stored:
@@ -136,6 +137,7 @@ class SignalProcessor:
             else:
                 buckets = {int(minute): [int(n), int(x)] for minute, n, x in row.state["buckets"]}
                 self._counts[key] = _Count(buckets, row.s)
+                self._scopes.setdefault(key[:2], set()).add(row.scope)
 
     def observe(self, outcomes: Sequence[Outcome]) -> int:
         """Count outcomes, in order of time; returns how many signals they changed."""
@@ -181,6 +183,7 @@ class SignalProcessor:
         count = self._counts.get(key)
         if count is None:
             count = self._counts[key] = _Count()
+            self._scopes.setdefault(scope[:2], set()).add(scope[2])
         return count
 
     def _add(self, scopes: Sequence[tuple[str, str, str]], signal: Signal, minute: int, event: int | bool) -> None:
@@ -236,7 +239,28 @@ class SignalProcessor:
 
     def scopes(self, isp: str, scope_type: str) -> list[str]:
         """The addresses, jobs or queues of a provider that have been counted."""
-        return sorted({key[2] for key in self._counts if key[0] == isp and key[1] == scope_type})
+        return sorted(self._scopes.get((isp, scope_type), ()))
+
+    def steered_by(self, isp: Isp, now: datetime) -> Isp | None:
+        """The brand that owns the queues which carry this one's mail, if that is another: most attempts there.
+
+        Some brands share a limiter (AT&T and Cox on Yahoo's MX); two agents must not steer one queue.
+        """
+        mine = other = 0
+        owners: dict[Isp, int] = {}
+        for queue in self.scopes(isp.value, "queue"):
+            attempts = {
+                brand: self.seen(brand.value, "queue", queue, Signal.ATTEMPT, 3600, now).n
+                for brand in Isp
+                if queue in self._scopes.get((brand.value, "queue"), ())
+            }
+            owner = max(attempts, key=lambda brand: attempts[brand])
+            if owner is isp or attempts[owner] == attempts[isp]:
+                mine += attempts[isp]
+            else:
+                other += attempts[isp]
+                owners[owner] = owners.get(owner, 0) + attempts[isp]
+        return max(owners, key=lambda brand: owners[brand]) if other > mine else None
 
     def replies(self, isp: str, scope_type: str, scope: str, now: datetime) -> dict[str, tuple[str, int]]:
         """Reply rule -> (reply class, distinct recipients in the last ten minutes)."""

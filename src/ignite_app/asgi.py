@@ -1,0 +1,53 @@
+"""The HTTP side of a container: routes, hub, gatekeeper and sites put together. Serving is uvicorn's."""
+
+from litestar import Litestar
+from litestar.types import ASGIApp
+
+from ignite_adapters.postgres.migrate import pending
+from ignite_app.container import Container
+from ignite_app.http import campaigns, console, flows, reading, site, site_events, tracking
+from ignite_app.http.app import HttpDeps, create_app
+from ignite_app.http.auth import Gatekeeper
+from ignite_app.http.campaigns import CampaignDeps
+from ignite_app.http.flows import FlowDeps
+from ignite_app.http.reading import ReadingDeps
+from ignite_app.http.tracking import TrackingDeps
+from ignite_app.live.hub import Hub
+from ignite_app.settings import PACKAGE
+from ignite_domain.errors import IgniteError
+
+DASHBOARD = PACKAGE / "dashboard"
+
+
+def application(container: Container) -> ASGIApp:
+    """Build the ASGI application: the API and console, and the owned domain's site by Host."""
+    settings, clock = container.settings(), container.clock()
+    dsn = container.dsn()
+    hub = Hub(container.live_feed(), settings.api.live_queue)
+    visits = TrackingDeps(container.tracking(), container.record_hits(), clock)
+
+    async def ready() -> dict[str, str]:
+        """What a request needs and does not have: the database, with the schema of this version."""
+        try:
+            missing = pending(dsn)
+        except IgniteError as failure:
+            return {"database": str(failure)}
+        return {"migrations": ", ".join(missing)} if missing else {}
+
+    api: Litestar = create_app(
+        HttpDeps(
+            gatekeeper=Gatekeeper(settings.api.keys, settings.api.console_token),
+            routes=[
+                *reading.routes(ReadingDeps(container.pool(), container.suppressions(), clock)),
+                *campaigns.routes(CampaignDeps(container.campaigns(), container.campaign_reader(), clock)),
+                *flows.routes(FlowDeps(container.flows(), clock)),
+                *tracking.routes(visits),
+                *site_events.routes(visits),
+                *console.routes(DASHBOARD),
+                hub.handler(),
+            ],
+            ready=ready,
+            lifespan=[hub.lifespan],
+        )
+    )
+    return site.OwnedSite(api, container.tracking(), DASHBOARD)

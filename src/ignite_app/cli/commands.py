@@ -1,0 +1,271 @@
+"""The commands. Each opens what it needs, calls one part, prints; see `output` for exit codes."""
+
+import asyncio
+from pathlib import Path
+from typing import Any, Literal
+
+import uvicorn
+import yaml
+
+from ignite_adapters.postgres.leases import lease
+from ignite_adapters.postgres.migrate import migrate as apply_migrations
+from ignite_adapters.postgres.partitions import ensure_partitions
+from ignite_adapters.postgres.pool import open_pool
+from ignite_adapters.postgres.reading import loop_counts
+from ignite_app.checks import check as run_checks
+from ignite_app.cli.compose import clock_of, configure, database, opened
+from ignite_app.cli.main import Config, Json, app, until_signal
+from ignite_app.cli.output import CHECK_FAILS, GOOD, USAGE, emit, say
+from ignite_app.settings_loader import load, mask
+from ignite_domain.errors import BadInput
+
+
+@app.command
+def demo(
+    *,
+    once: bool = False,
+    json: Json = False,
+    subscribers: int = 20_000,
+    seed: int = 1,
+    keep: Path | None = None,
+    incident: str = "auto",
+    port: int = 0,
+) -> int:
+    """The whole loop on this machine, with a simulated PowerMTA, providers and people.
+
+    --once runs headless to a fixed end and prints a report; it exits 1 if the books do not agree.
+    --incident none, auto, rate_limit, ip_block or bounce_wave.
+    """
+    from ignite_app.demo.plan import DemoOptions
+    from ignite_app.demo.run import demo as run_demo
+    from ignite_app.simulator.incidents import IncidentKind
+
+    allowed = ["none", "auto", *(kind.value for kind in IncidentKind)]
+    if incident not in allowed:
+        raise BadInput(f"--incident {incident}: must be one of {', '.join(allowed)}")
+    if not 200 <= subscribers <= 2_000_000:
+        raise BadInput("--subscribers: must be between 200 and 2,000,000")
+    if json and not once:
+        raise BadInput("--json needs --once: the live demo has no end to report")
+    return asyncio.run(run_demo(DemoOptions(subscribers, seed, once, json, keep, incident, port)))
+
+
+@app.command
+def serve(*, config: Config = None) -> int:
+    """The HTTP API, the live feed, tracking links and the dashboard."""
+    from ignite_app.asgi import application
+
+    settings = configure(config)
+
+    async def run() -> None:
+        async with opened(settings) as parts:
+            server = uvicorn.Server(
+                uvicorn.Config(
+                    application(parts.container),
+                    host=settings.api.host,
+                    port=settings.api.port,
+                    log_config=None,
+                    access_log=False,
+                    timeout_graceful_shutdown=3,
+                    ws_ping_interval=20,
+                )
+            )
+            if settings.api.console_token:
+                say(f"console: http://{settings.api.host}:{settings.api.port}/console/{settings.api.console_token}")
+            await server.serve()
+
+    asyncio.run(run())
+    return GOOD
+
+
+@app.command
+def work(*names: str, config: Config = None) -> int:
+    """Background workers: all of them, or those that are named."""
+    from ignite_app.container import WORKERS
+    from ignite_app.workers.loop import run as run_worker
+
+    unknown = sorted(set(names) - set(WORKERS))
+    if unknown:
+        raise BadInput(f"no worker is called {', '.join(unknown)}; there are {', '.join(WORKERS)}")
+    settings = configure(config)
+
+    async def run() -> None:
+        stop = until_signal()
+        async with opened(settings) as parts, asyncio.TaskGroup() as group:
+            for name in names or WORKERS:
+                worker: Any = getattr(parts.container, WORKERS[name])()
+                group.create_task(
+                    run_worker(worker, parts.clock, stop, lambda key=f"worker:{name}": lease(parts.dsn, key))
+                )
+
+    asyncio.run(run())
+    return GOOD
+
+
+@app.command
+def migrate(*, config: Config = None, json: Json = False) -> int:
+    """Bring the database to this version's schema, and make this month's partitions."""
+    settings = configure(config)
+    clock = clock_of(settings)
+
+    async def run() -> list[str]:
+        async with database(settings) as dsn:
+            applied = await asyncio.to_thread(apply_migrations, dsn, clock.now())
+            pool = await open_pool(dsn, 2)
+            await ensure_partitions(pool, clock.now(), ahead=settings.database.partitions_ahead)
+            await pool.close()
+            return applied
+
+    applied = asyncio.run(run())
+    emit({"applied": applied}, as_json=json, lines=[f"applied {one}" for one in applied] or ["nothing to do"])
+    return GOOD
+
+
+@app.command(name="import")
+def import_(*files: Path, config: Config = None, json: Json = False, dry_run: bool = False) -> int:
+    """Import local subscriber or suppression files; they stay where they are. --dry-run writes nothing."""
+    from ignite_app.workers.normalize import import_file
+
+    if not files:
+        raise BadInput("name at least one FILE")
+    settings = configure(config)
+    clock = clock_of(settings)
+
+    async def run() -> list[dict[str, Any]]:
+        if dry_run:
+            return [await import_file(path, None, clock, dry=True) for path in files]
+        async with opened(settings) as parts:
+            return [await import_file(path, parts.container.import_log(), clock) for path in files]
+
+    results = asyncio.run(run())
+    lines = [
+        f"{path}: {one['class']}, {one['rows']} rows, {one['rejected']} rejected"
+        for path, one in zip(files, results, strict=True)
+    ]
+    emit(results[0] if len(results) == 1 else results, as_json=json, lines=lines)
+    return GOOD
+
+
+@app.command
+def ingest(*files: Path, json: Json = False) -> int:
+    """Read accounting files and say what is in them, every refused line included; nothing is written."""
+    from ignite_app.workers.ingest import examine
+
+    if not files:
+        raise BadInput("name at least one FILE")
+    for path in files:
+        if not path.is_file():
+            raise BadInput(f"{path}: no such file")
+    results = [examine(path) for path in files]
+    lines = [f"{one['file']}: {one['records']} records, {one['rejected']} rejected" for one in results]
+    lines += [f"  {one['file']}:{bad['line']}: {bad['reason']}" for one in results for bad in one["rejects"][:20]]
+    emit(results[0] if len(results) == 1 else results, as_json=json, lines=lines)
+    return GOOD if any(one["records"] for one in results) else USAGE
+
+
+@app.command
+def simulator(*, config: Path) -> int:
+    """The simulated PowerMTA, providers and people alone. --config names a YAML file of its options."""
+    from ignite_app import logs
+    from ignite_app.simulator.options import load_options
+    from ignite_app.simulator.run import main as run_simulator
+
+    logs.configure("info")
+    try:
+        document = yaml.safe_load(config.read_text(encoding="utf-8")) or {}
+    except (OSError, yaml.YAMLError) as failure:
+        raise BadInput(f"{config}: cannot be read as YAML ({type(failure).__name__})") from None
+    try:
+        options = load_options(document)
+    except Exception as wrong:  # cattrs' group of every wrong key and value
+        import cattrs
+
+        raise BadInput(f"{config}: " + "; ".join(cattrs.transform_error(wrong, path=""))) from None
+    asyncio.run(run_simulator(options))
+    return GOOD
+
+
+@app.command
+def rules(what: Literal["check", "explain"] = "explain", *, json: Json = False) -> int:
+    """The table that the 48 agents go by. `check` says whether it is sound."""
+    from ignite_domain.governance.rules import RULES, faults
+
+    if what == "check":
+        wrong = faults()
+        emit({"ok": not wrong, "faults": wrong}, as_json=json, lines=wrong or [f"{len(RULES)} rules, all sound"])
+        return CHECK_FAILS if wrong else GOOD
+    table = [
+        {
+            "rule": rule.id,
+            "agent": rule.agent,
+            "looks_for": rule.says,
+            "signal": rule.signal,
+            "scope": rule.scope,
+            "test": rule.test,
+            "limit": rule.limit,
+            "at_least": rule.at_least,
+            "window_s": rule.window_s,
+            "action": rule.action,
+            "lifetime_minutes": rule.lifetime.total_seconds() / 60,
+        }
+        for rule in RULES
+    ]
+    lines = [f"{one['agent']:11} {one['rule']:26} {one['action']:17} {one['looks_for']}" for one in table]
+    emit(table, as_json=json, lines=lines)
+    return GOOD
+
+
+@app.command
+def config(*, config: Config = None, json: Json = False) -> int:
+    """The effective settings, secrets masked."""
+    shown = mask(load(config))
+    emit(shown, as_json=json, lines=yaml.safe_dump(shown, sort_keys=False).rstrip().splitlines())
+    return GOOD
+
+
+@app.command
+def check(*, config: Config = None, json: Json = False) -> int:
+    """Try every connection and say what to fix."""
+    settings = configure(config)
+    results = asyncio.run(run_checks(settings, clock_of(settings)))
+    rows = [{"name": one.name, "ok": one.ok, "detail": one.detail, "fix": one.fix} for one in results]
+    lines = [
+        f"{'ok  ' if one.ok else 'FAIL'} {one.name}: {one.detail}" + ("" if one.ok else f"\n     fix: {one.fix}")
+        for one in results
+    ]
+    emit({"ok": all(one.ok for one in results), "checks": rows}, as_json=json, lines=lines)
+    return GOOD if all(one.ok for one in results) else CHECK_FAILS
+
+
+@app.command
+def status(*, config: Config = None, json: Json = False) -> int:
+    """How much each of the 21 steps has handled so far, and what is still open."""
+    settings = configure(config)
+
+    async def run() -> dict[str, Any]:
+        async with opened(settings) as parts:
+            return {"steps": await loop_counts(parts.pool), "open": await parts.container.report().progress()}
+
+    shown = asyncio.run(run())
+    emit(shown, as_json=json, lines=[f"{name:14} {count}" for part in shown.values() for name, count in part.items()])
+    return GOOD
+
+
+@app.command
+def person(
+    what: Literal["export", "erase"], address: str, *, config: Config = None, json: Json = False, by: str = "cli"
+) -> int:
+    """Everything we hold about one address, or its erasure. `--by` names who asked, for the audit."""
+    from ignite_domain.subscribers import EmailAddress
+
+    settings = configure(config)
+    wanted = EmailAddress.parse(address)
+
+    async def run() -> Any:
+        async with opened(settings) as parts:
+            store = parts.container.subscribers()
+            return await (store.export(wanted) if what == "export" else store.erase(wanted, by, parts.clock.now()))
+
+    shown = asyncio.run(run())
+    emit(shown, as_json=True if what == "export" else json, lines=[f"erased: {shown}"])
+    return GOOD

@@ -1,0 +1,244 @@
+"""The composition: every part of the application and what it is made of, on one page.
+
+Only the command line and the ASGI entry hold a container. Nothing here opens anything: the pool and the
+clock are handed in, and parts connect when they are first used.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from dependency_injector import containers, providers
+from ignite_adapters.postgres.flows import PostgresFlowStore
+
+from ignite_adapters.directory import DirectoryBucket
+from ignite_adapters.dns import DnsMxLookup
+from ignite_adapters.memory.bucket import MemoryBucket
+from ignite_adapters.pmta.accounting import DirectoryFeed
+from ignite_adapters.pmta.smtp import SmtpInjector
+from ignite_adapters.pmta.ssh import SshConsole
+from ignite_adapters.postgres.campaign_reading import CampaignReader
+from ignite_adapters.postgres.campaigns import PostgresCampaignStore
+from ignite_adapters.postgres.commands import PostgresCommandStore, PostgresInjectionControls
+from ignite_adapters.postgres.experiments import PostgresExperimentStore
+from ignite_adapters.postgres.governance import PostgresGovernanceStore
+from ignite_adapters.postgres.imports import PostgresImportLog
+from ignite_adapters.postgres.leases import Lease, lease
+from ignite_adapters.postgres.live import LiveFeed
+from ignite_adapters.postgres.report import ReportReader
+from ignite_adapters.postgres.sends import PostgresSendLedger
+from ignite_adapters.postgres.subscribers import PostgresSubscriberStore
+from ignite_adapters.postgres.suppressions import PostgresSuppressionStore
+from ignite_adapters.postgres.tracking import PostgresTrackingStore
+from ignite_adapters.postgres.verification import PostgresVerificationStore
+from ignite_adapters.postgres.warmup import PostgresWarmupStore
+from ignite_adapters.s3 import S3Bucket
+from ignite_adapters.verifier import HttpAddressVerifier
+from ignite_app.clock import Clock
+from ignite_app.http.group_commit import GroupCommit
+from ignite_app.settings import Settings, VmtaSettings
+from ignite_app.workers.campaign import CampaignDriver
+from ignite_app.workers.execute import Executor
+from ignite_app.workers.flow import FlowWorker
+from ignite_app.workers.ingest import IngestWorker, mode_of
+from ignite_app.workers.learn import LearnWorker
+from ignite_app.workers.normalize import Normalizer
+from ignite_app.workers.partitions import PartitionKeeper
+from ignite_app.workers.send import BatchSendWorker
+from ignite_app.workers.verify import EmailVerifier
+from ignite_app.workers.warmup import WarmupPlanner
+from ignite_domain.campaigns import ResolveDoubts, SendBatch
+from ignite_domain.experiments import DecideTests
+from ignite_domain.governance.orchestrator import Orchestrator
+from ignite_domain.governance.words import AgentKind
+from ignite_domain.imports import ImportBucket
+from ignite_domain.isps import Isp
+from ignite_domain.tracking import LinkCodec, RecordHits, TrackingService
+from ignite_domain.warmup.scheduler import ColdPair, WarmupScheduler
+
+
+def _bucket(settings: Settings) -> ImportBucket:
+    bucket = settings.bucket
+    if bucket.kind == "s3":
+        return S3Bucket(
+            bucket.name,
+            region=bucket.region,
+            endpoint_url=bucket.endpoint_url,
+            access_key=str(bucket.access_key),
+            secret_key=str(bucket.secret_key),
+        )
+    if bucket.kind == "memory":
+        return MemoryBucket()
+    return DirectoryBucket(Path(bucket.directory) / bucket.name)
+
+
+def _verifier(settings: Settings) -> HttpAddressVerifier | None:
+    third = settings.verifier
+    return HttpAddressVerifier(third.url, str(third.api_key), timeout=third.timeout_seconds) if third.url else None
+
+
+def _warm(vmtas: tuple[VmtaSettings, ...]) -> tuple[str, ...]:
+    return tuple(vmta.name for vmta in vmtas if not vmta.cold)
+
+
+def _pairs(vmtas: tuple[VmtaSettings, ...]) -> tuple[ColdPair, ...]:
+    names = [*(isp.value for isp in Isp), "elsewhere"]
+    return tuple(ColdPair(vmta.name, vmta.ip, isp) for vmta in vmtas if vmta.cold for isp in names)
+
+
+def _taker(dsn: str, name: str) -> Callable[[], AbstractAsyncContextManager[Lease | None]]:
+    return lambda: lease(dsn, name)
+
+
+class Container(containers.DeclarativeContainer):
+    """Dependencies: `settings`, `clock`, `pool` and `dsn` (of the same database, for leases and LISTEN)."""
+
+    settings = providers.Dependency(instance_of=Settings)
+    clock = providers.Dependency(instance_of=Clock)
+    dsn = providers.Dependency(instance_of=str)
+    pool: Any = providers.Dependency()
+
+    # --- settings of ours, in the words of the parts
+    vmtas = settings.provided.pmta.vmtas
+    addresses = providers.Callable(lambda vmtas: {vmta.name: vmta.ip for vmta in vmtas}, vmtas)
+    cold_by_ip = providers.Callable(lambda vmtas: {vmta.ip: vmta.name for vmta in vmtas if vmta.cold}, vmtas)
+    warm = providers.Callable(_warm, vmtas)
+    cold = providers.Callable(lambda vmtas: tuple(vmta.name for vmta in vmtas if vmta.cold), vmtas)
+    pairs = providers.Callable(_pairs, vmtas)
+    frequency = providers.Callable(lambda s: timedelta(hours=s.campaign.frequency_hours), settings)
+    agent_mode = providers.Callable(lambda s: mode_of(s.governance, s.pmta), settings)
+    executor_mode = providers.Callable(lambda of: of(AgentKind.THROTTLE, None), agent_mode)
+
+    # --- adapters
+    bucket = providers.Singleton(_bucket, settings)
+    import_log = providers.Factory(PostgresImportLog, pool)
+    subscribers = providers.Factory(PostgresSubscriberStore, pool)
+    suppressions = providers.Factory(PostgresSuppressionStore, pool)
+    campaigns = providers.Factory(
+        PostgresCampaignStore, pool, frequency=frequency, quota=settings.provided.campaign.isp_daily_quota
+    )
+    campaign_reader = providers.Factory(CampaignReader, pool)
+    ledger = providers.Factory(PostgresSendLedger, pool, frequency=frequency)
+    governance = providers.Factory(PostgresGovernanceStore, pool)
+    flows = providers.Factory(PostgresFlowStore, pool)
+    commands = providers.Factory(PostgresCommandStore, pool, settings.provided.pmta.host)
+    controls = providers.Factory(PostgresInjectionControls, pool, addresses)
+    injector = providers.Factory(
+        SmtpInjector,
+        settings.provided.pmta.host,
+        settings.provided.pmta.smtp_port,
+        connections=settings.provided.pmta.smtp_connections,
+    )
+    console = providers.Factory(
+        SshConsole,
+        settings.provided.pmta.host,
+        settings.provided.pmta.ssh_port,
+        settings.provided.pmta.ssh_user,
+        settings.provided.pmta.ssh_key,
+        settings.provided.pmta.ssh_host_key,
+    )
+    feed = providers.Factory(DirectoryFeed, providers.Callable(Path, settings.provided.pmta.accounting_dir))
+    mx = providers.Factory(DnsMxLookup, settings.provided.dns.nameserver, settings.provided.dns.timeout_seconds)
+    third_party = providers.Factory(_verifier, settings)
+    live_feed = providers.Factory(LiveFeed, dsn, pool)
+    report = providers.Factory(ReportReader, pool)
+
+    # --- tracking
+    tracking = providers.Singleton(
+        TrackingService,
+        providers.Callable(lambda s: LinkCodec.of([str(s.tracking.secret)]), settings),
+        settings.provided.tracking.base_url,
+        settings.provided.tracking.owned_domains,
+        providers.Callable(lambda s: timedelta(days=s.tracking.click_valid_days), settings),
+    )
+    record_hits = providers.Singleton(
+        GroupCommit, providers.Factory(RecordHits, providers.Factory(PostgresTrackingStore, pool), tracking)
+    )
+
+    # --- workers
+    scheduler = providers.Factory(WarmupScheduler, providers.Factory(PostgresWarmupStore, pool))
+    normalizer = providers.Factory(
+        Normalizer, bucket, import_log, clock, poll_seconds=settings.provided.bucket.poll_seconds
+    )
+    verify = providers.Factory(
+        EmailVerifier,
+        providers.Factory(PostgresVerificationStore, pool),
+        mx,
+        third_party,
+        clock,
+        poll_seconds=settings.provided.verifier.poll_seconds,
+        concurrency=settings.provided.dns.concurrency,
+        api_batch=settings.provided.verifier.batch,
+    )
+    warmup = providers.Factory(WarmupPlanner, scheduler, clock, pairs)
+    campaign = providers.Factory(
+        CampaignDriver,
+        campaigns,
+        scheduler,
+        controls,
+        clock,
+        warm=warm,
+        pairs=pairs,
+        deadline=providers.Callable(lambda s: timedelta(hours=s.campaign.deadline_hours), settings),
+    )
+    send = providers.Factory(
+        BatchSendWorker,
+        providers.Factory(SendBatch, ledger, injector, tracking, controls, warm, cold),
+        providers.Factory(ResolveDoubts, ledger, governance),
+        providers.Callable(_taker, dsn, "send"),
+        clock,
+        batch=settings.provided.campaign.batch,
+    )
+    learn = providers.Factory(
+        LearnWorker, providers.Factory(DecideTests, providers.Factory(PostgresExperimentStore, pool)), clock
+    )
+    flow = providers.Factory(FlowWorker, flows, clock)
+    ingest = providers.Factory(
+        IngestWorker,
+        feed,
+        governance,
+        providers.Factory(
+            Orchestrator,
+            agent_mode,
+            settings.provided.governance.max_stop_share,
+            providers.Callable(lambda s: timedelta(seconds=s.governance.min_dwell_seconds), settings),
+        ),
+        cold_by_ip,
+        clock,
+        poll_seconds=settings.provided.pmta.accounting_poll_seconds,
+    )
+    execute = providers.Factory(
+        Executor,
+        commands,
+        console,
+        providers.Callable(_taker, dsn, "execute"),
+        clock,
+        mode=executor_mode,
+        vmtas=addresses,
+        base_rate=settings.provided.governance.queue_rate_per_hour,
+        idle=settings.provided.governance.apply_poll_seconds,
+    )
+    partitions = providers.Factory(
+        PartitionKeeper,
+        pool,
+        clock,
+        ahead=settings.provided.database.partitions_ahead,
+        keep_months=settings.provided.database.event_retention_months,
+    )
+
+
+WORKERS: dict[str, str] = {
+    "normalizer": "normalizer",
+    "verifier": "verify",
+    "warmup": "warmup",
+    "campaign": "campaign",
+    "send": "send",
+    "learn": "learn",
+    "flow": "flow",
+    "ingest": "ingest",
+    "execute": "execute",
+    "partitions": "partitions",
+}
+"""Worker names (`ignite work NAME…`) and their providers."""
