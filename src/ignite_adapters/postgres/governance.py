@@ -140,7 +140,7 @@ update mailing_warmup_days set accepted = accepted + %s, deferred = deferred + %
 
 _PROGRESS: Final = """
 insert into mailing_engine_progress (read_until) values (%s)
-on conflict (only) do update set read_until = greatest(mailing_engine_progress.read_until, excluded.read_until)
+on conflict (sole) do update set read_until = greatest(mailing_engine_progress.read_until, excluded.read_until)
 """
 _READ_UNTIL: Final = "select read_until from mailing_engine_progress"
 

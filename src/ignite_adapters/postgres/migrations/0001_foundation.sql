@@ -146,7 +146,7 @@ create table mailing_engine_feeds (
     updated_at    timestamptz not null
 );
 create table mailing_engine_progress (               -- one row: how far the accounting log has been read
-    only        boolean primary key default true check (only),
+    sole        boolean primary key default true check (sole),
     read_until  timestamptz not null                   -- every record logged before it has been ingested
 );
 create table mailing_engine_feed_rejects (
