@@ -36,6 +36,15 @@ FILLED = {  # columns that a record of the type must fill, and ones it must leav
     "b": ("timeLogged timeQueued orig rcpt dsnAction dsnStatus bounceCat srcType vmta jobId envId queue", "dlvSize"),
     "t": ("timeLogged timeQueued orig rcpt dsnAction dsnStatus dsnDiag bounceCat vmta jobId envId queue", "dlvSize"),
     "tq": ("timeLogged dsnStatus dsnDiag vmta queue", "rcpt orig jobId envId"),
+    "rb": (
+        "timeLogged rcpt dsnStatus dsnDiag dsnMta bounceCat srcType srcMta envId dsnReportingMta format",
+        "jobId queue",
+    ),
+    "rs": ("timeLogged rcpt dsnAction dsnStatus dsnDiag dsnMta srcType envId dsnReportingMta format", "jobId queue"),
+    "f": (
+        "timeLogged orig rcpt dlvSourceIp envId format repSourceIp feedbackType userAgent reportingMTA reportedDomain",
+        "jobId queue dsnStatus",
+    ),
     "r": ("timeLogged orig rcpt srcType srcMta vmta jobId envId rcvSourceIp", "queue dsnStatus"),
 }
 ACTIONS = {"d": "relayed", "b": "failed", "t": "delayed"}
@@ -193,6 +202,38 @@ async def test_records_have_the_documented_columns_quoting_and_values(host: Host
     assert queues["yahoo.com"] == queues["att.net"] == "yahoo.rollup/v1"  # AT&T's MX is Yahoo's
     assert queues["nowhere.invalid"] == "nowhere.invalid/v1"
     assert first.count(b",") >= header.count(b",")
+
+
+async def test_complaints_remote_bounces_status_mail_and_queue_trouble_have_their_own_forms(
+    options: SimulatorOptions, tmp_path: Path
+) -> None:
+    simulator = Simulator.build(attrs.evolve(options, people=True, haste=8.0))
+    await simulator.start()
+    host = Host(simulator, tmp_path, None)
+    companies = [f"reader{number}@company{number % 900}.com" for number in range(4500)]
+    await host.send([*companies, *people(6000, "yahoo.com"), *people(500)])
+    assert await simulator.until_drained(90)
+    rows = await host.rows()
+    await simulator.stop()
+
+    counts = Counter(row["type"] for row in rows)
+    assert set(counts) == {"d", "b", "t", "tq", "r", "rb", "rs", "f"}
+    for row in rows:
+        filled, blank = FILLED[row["type"]]
+        assert [name for name in filled.split() if not row[name]] == [], row
+        assert all(not row.get(name) for name in blank.split()), row
+    complaints = [row for row in rows if row["type"] == "f"]
+    assert {row["feedbackType"] for row in complaints} == {"abuse"}
+    assert not any(row["rcpt"].endswith("@gmail.com") for row in complaints)  # Gmail has no feedback loop
+    delivered = {row["envId"] for row in rows if row["type"] == "d"}
+    assert {row["envId"] for row in rows if row["type"] in ("rb", "rs", "f")} <= delivered
+    truth = [json.loads(line) for line in (tmp_path / "simulator.jsonl").read_text().splitlines()]
+    told = Counter(entry.get("result", entry["kind"]) for entry in truth)
+    assert told["message"] == counts["r"]
+    assert told["delivered"] == counts["d"]
+    assert told["deferred"] == counts["t"]  # a tq concerns nobody in particular
+    assert told["bounced"] == counts["b"] + counts["rb"]
+    assert told["complaint"] == counts["f"]
 
 
 async def test_a_type_that_is_switched_off_is_not_written_and_files_split_by_type(
