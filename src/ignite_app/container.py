@@ -148,7 +148,7 @@ class Container(containers.DeclarativeContainer):
     # --- tracking
     tracking = providers.Singleton(
         TrackingService,
-        providers.Callable(lambda s: LinkCodec.of([str(s.tracking.secret)]), settings),
+        providers.Callable(lambda s: LinkCodec.of([s.tracking.secret, *s.tracking.former_secrets]), settings),
         settings.provided.tracking.base_url,
         settings.provided.tracking.owned_domains,
         providers.Callable(lambda s: timedelta(days=s.tracking.click_valid_days), settings),
