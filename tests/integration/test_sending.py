@@ -402,7 +402,8 @@ async def test_a_segment_means_the_same_in_sql_and_in_python(world: World) -> No
     async with world.pool.connection() as conn:
         rows = await (
             await conn.execute(
-                "select id, isp, domain, data_quality_score::float8, from_warmup_file, attributes from mailing_subscribers"
+                "select id, isp, domain, data_quality_score::float8, from_warmup_file, attributes "
+                "from mailing_subscribers"
             )
         ).fetchall()
     seen: list[Any] = []

@@ -1,0 +1,165 @@
+"""The 48 agents: each kind acts on its own evidence, alone; in calm weather nobody restricts anything."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import pytest
+
+from governance_streams import IPS, START, calm, outcome, steady
+from ignite_domain.governance.agents import HOST_WATCH, View, all_agents
+from ignite_domain.governance.rules import RULES, faults
+from ignite_domain.governance.signals import Outcome, OutcomeKind, SignalProcessor
+from ignite_domain.governance.words import Action, AgentKind, Decision, TargetType
+from ignite_domain.isps import Isp
+
+COLD = {"192.0.2.14": "mta4"}
+
+
+def wishes(outcomes: Iterable[Outcome], now: datetime) -> list[Decision]:
+    signals = SignalProcessor()
+    signals.observe(sorted(outcomes, key=lambda one: one.at))
+    view = View(signals, COLD, now)
+    return [wish for agent in (*all_agents(), HOST_WATCH) for wish in agent.evaluate(view)]
+
+
+def later(minutes: float) -> datetime:
+    return START + timedelta(minutes=minutes)
+
+
+def test_there_are_48_agents_and_the_rule_table_is_sound() -> None:
+    assert len({(agent.kind, agent.isp) for agent in all_agents()}) == 48
+    assert faults(RULES) == []
+
+
+def test_only_the_throttle_agent_acts_when_a_provider_names_a_rate_limit() -> None:
+    stream = [*steady(60, 600)]
+    stream += [
+        outcome(n, later(6 + n / 60), OutcomeKind.DEFERRED, reply_kind="rate_limit", reply_rule="gmail-rate")
+        for n in range(100, 112)
+    ]
+    found = wishes(stream, later(9))
+    assert {(one.agent, one.action, one.isp) for one in found} == {(AgentKind.THROTTLE, Action.THROTTLE, Isp.GMAIL)}
+    assert found[0].parameters == {"factor": 0.5}
+    assert found[0].evidence["reply_rule"] == "gmail-rate"
+
+
+def test_only_the_pool_agent_acts_when_one_address_is_refused() -> None:
+    stream = [*steady(300, 600)]
+    stream += [
+        outcome(
+            n,
+            later(25 + n / 50),
+            OutcomeKind.BOUNCED,
+            ip=IPS[1],
+            about_us=True,
+            reply_kind="reputation",
+            reply_rule="ip",
+        )
+        for n in range(400, 406)
+    ]
+    found = wishes(stream, later(34))
+    assert {(one.agent, one.action, one.target) for one in found} == {(AgentKind.POOL, Action.QUARANTINE_IP, IPS[1])}
+
+
+def test_the_pool_agent_quarantines_nobody_when_most_addresses_are_refused_together() -> None:
+    stream = [*steady(300, 600)]
+    stream += [
+        outcome(n, later(25 + n / 50), OutcomeKind.BOUNCED, about_us=True, reply_kind="reputation", reply_rule="ip")
+        for n in range(300, 330)
+    ]
+    found = [one for one in wishes(stream, later(32)) if one.agent is AgentKind.POOL]
+    assert [(one.action, one.target_type) for one in found] == [(Action.THROTTLE, TargetType.ISP)]
+
+
+def test_only_the_reputation_agent_acts_when_complaints_rise() -> None:
+    stream = [*steady(2000, 4000, isp=Isp.YAHOO)]
+    stream += [outcome(n, later(20 + n / 10), OutcomeKind.COMPLAINED, isp=Isp.YAHOO) for n in range(9)]
+    found = wishes(stream, later(29))
+    assert {one.agent for one in found} == {AgentKind.REPUTATION}
+
+
+def test_only_the_warmup_agent_acts_when_a_young_address_is_deferred() -> None:
+    stream = [*steady(1500, 3000)]
+    cold = "192.0.2.14"
+    stream += [outcome(n, later(n), ip=cold) for n in range(16)]
+    stream += [
+        outcome(50 + n, later(16 + n), OutcomeKind.DEFERRED, ip=cold, reply_kind="greylist", reply_rule="grey")
+        for n in range(7)
+    ]
+    found = wishes(stream, later(29))
+    assert {one.agent for one in found} == {AgentKind.WARMUP}
+    assert {(one.target_type, one.target) for one in found} == {(TargetType.VMTA, "mta4")}
+
+
+def test_only_the_emergency_agent_acts_when_addresses_turn_out_dead() -> None:
+    # 11 events of +19 at one job reach 206 whatever lies between them
+    stream = [*steady(200, 400), *steady(100, 200, job="c2")]
+    stream += [
+        outcome(
+            n, later(29 + n / 100), OutcomeKind.BOUNCED, address_fault=True, reply_kind="invalid", reply_rule="unknown"
+        )
+        for n in range(14)
+    ]
+    found = wishes(stream, later(40))
+    assert {one.agent for one in found} == {AgentKind.EMERGENCY}
+    assert {(one.action, one.target) for one in found} == {(Action.PAUSE_JOB, "c1")}
+
+
+def test_a_flood_of_dead_addresses_in_five_minutes_halts_the_provider() -> None:
+    stream = [
+        outcome(n, later(n / 10), OutcomeKind.BOUNCED, address_fault=True, reply_kind="invalid", reply_rule="unknown")
+        for n in range(8)
+    ]
+    # below the CUSUM's level (8 x 19 = 152 of 206), above a quarter by Wilson's lower bound
+    found = wishes(stream, later(2))
+    assert [(one.agent, one.action, one.isp) for one in found] == [
+        (AgentKind.EMERGENCY, Action.EMERGENCY_HALT, Isp.GMAIL)
+    ]
+
+
+def test_the_host_wide_rule_belongs_to_no_provider() -> None:
+    stream = [
+        outcome(
+            n, later(n / 60), OutcomeKind.BOUNCED, isp=None, address_fault=True, reply_kind="invalid", reply_rule="u"
+        )
+        for n in range(60)
+    ]
+    found = wishes(stream, later(2))
+    assert [(one.isp, one.agent, one.target_type) for one in found] == [(None, AgentKind.EMERGENCY, TargetType.HOST)]
+
+
+def test_one_bounce_in_one_message_moves_nobody() -> None:
+    stream = [outcome(0, START, OutcomeKind.BOUNCED, address_fault=True, reply_kind="invalid", reply_rule="unknown")]
+    assert wishes(stream, later(1)) == []
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(("count", "per_hour"), [(400, 120), (4000, 3000)])
+def test_in_calm_weather_no_agent_wishes_a_restriction(seed: int, count: int, per_hour: int) -> None:
+    signals = SignalProcessor()
+    batch: list[Outcome] = []
+    for one in calm(seed, count, per_hour, Isp.YAHOO):
+        batch.append(one)
+        if len(batch) == 50:
+            signals.observe(batch)
+            view = View(signals, {}, batch[-1].at)
+            batch.clear()
+            assert [
+                wish for agent in all_agents() for wish in agent.evaluate(view) if wish.action is not Action.WARN
+            ] == []
+
+
+def test_signals_survive_a_restart() -> None:
+    stream = list(calm(3, 500, 600, Isp.COMCAST))
+    whole, first = SignalProcessor(), SignalProcessor()
+    whole.observe(stream)
+    first.observe(stream[:230])
+    rows, _ = first.take_changes(stream[229].at)
+    second = SignalProcessor(rows)
+    second.observe(stream[230:])
+    second_rows, _ = second.take_changes(stream[-1].at)
+    by_key = {(r.isp, r.scope_type, r.scope, r.signal): (r.n, r.x, r.s) for r in (*rows, *second_rows)}
+    whole_rows, _ = whole.take_changes(stream[-1].at)
+    assert {
+        (r.isp, r.scope_type, r.scope, r.signal): (r.n, r.x, r.s) for r in whole_rows if "reply" not in r.signal
+    } == {key: value for key, value in by_key.items() if "reply" not in key[3]}
