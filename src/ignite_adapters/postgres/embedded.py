@@ -1,11 +1,13 @@
 """An embedded PostgreSQL server, for the demo, tests and small installations.
 
-Listens on 127.0.0.1 and on a socket in its own data directory, keeps its data over restarts, and never
-outlives its parent: the kernel sends it SIGINT (fast, clean shutdown) when the parent dies, also on
-kill -9. The server refuses to run as root, so as root it runs as an unprivileged system user.
+Listens on a free port of 127.0.0.1 and nowhere else, keeps its data over restarts, and never outlives its
+parent: the kernel sends it SIGINT (fast, clean shutdown) when the parent dies, also on kill -9. A second
+program that names the same directory uses the server that runs there. PostgreSQL refuses to run as root,
+so as root it runs as an unprivileged system user.
 """
 
 import ctypes
+import fcntl
 import importlib.util
 import os
 import pwd
@@ -16,6 +18,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +31,11 @@ _PR_SET_PDEATHSIG: Final = 1
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _SYSTEM_USER: Final = "nobody"
 START_REAL_SECONDS: Final = 30.0
+"""For one start, crash recovery included."""
+LEAVE_REAL_SECONDS: Final = 15.0
+"""For a server whose parent died to finish its shutdown before ours starts."""
+_INHERITED: Final = "pre-existing shared memory block"
+"""Says a start that came while the children of a killed server were still ending."""
 
 DURABLE: Final[dict[str, str]] = {
     "shared_buffers": "128MB",
@@ -53,8 +61,11 @@ def binaries() -> Path:
     return Path(next(iter(spec.submodule_search_locations))) / "pginstall" / "bin"
 
 
-def _die_with_parent() -> None:
+def _die_with(parent: int) -> None:
+    """Run in the child before the server: ask for the death signal, and go if the parent died before that."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def _unprivileged() -> dict[str, Any]:
@@ -78,25 +89,30 @@ def _own(directory: Path) -> None:
 
 @attrs.define
 class EmbeddedServer:
-    """A running server. Make one with `start`, end it with `stop`."""
+    """A running server. Make one with `start`, end it with `stop`. `process` is None if another program runs it."""
 
     directory: Path
     port: int
     password: str = attrs.field(repr=False)
-    process: "subprocess.Popen[bytes]"
+    process: "subprocess.Popen[bytes] | None"
 
     def dsn(self, database: str = "ignite") -> str:
         return f"postgresql://ignite:{self.password}@127.0.0.1:{self.port}/{database}"
 
+    def alive(self) -> bool:
+        """Whether the server still runs."""
+        return self.process.poll() is None if self.process else _owner(self.directory / "data") is not None
+
     def stop(self) -> None:
-        """Fast, clean shutdown; safe to call twice."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.process.send_signal(signal.SIGQUIT)
-                self.process.wait(10)
+        """Fast, clean shutdown of a server that is ours; safe to call twice."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGQUIT)
+            self.process.wait(10)
 
 
 def _free_port() -> int:
@@ -106,20 +122,78 @@ def _free_port() -> int:
 
 
 def start(directory: Path, settings: Mapping[str, str] = DURABLE, database: str = "ignite") -> EmbeddedServer:
-    """Start the server of `directory` (made if new) and make sure `database` is there.
+    """Start the server of `directory` (made if new), or join the one that runs there; `database` is made if new.
 
     Call from the main thread: the death signal follows the thread that starts the server. Raises
-    `PortFailure` with the server's last lines if it does not come up, or if the directory is in use.
+    `PortFailure` with the server's last lines if it does not come up.
     """
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    data, secret, log = directory / "data", directory / "password", directory / "server.log"
+    data, secret = directory / "data", directory / "password"
     _own(directory)
     identity = _unprivileged()
-    if not (data / "PG_VERSION").is_file():
-        shutil.rmtree(data, ignore_errors=True)  # a first start that was killed half way leaves no usable data
-        _initdb(directory, data, secret, identity)
-    password = secret.read_text(encoding="ascii").strip()
+    with (directory / "start.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two first starts at once: one makes the server, the other joins it
+        if not (data / "PG_VERSION").is_file():
+            _initdb(directory, data, secret, identity)
+        password = secret.read_text(encoding="ascii").strip()
+        return _up(directory, password, settings, identity, database)
+
+
+def _up(
+    directory: Path, password: str, settings: Mapping[str, str], identity: Mapping[str, Any], database: str
+) -> EmbeddedServer:
+    deadline = time.monotonic() + LEAVE_REAL_SECONDS
+    while True:
+        server = _join(directory, password, deadline) or _launch(directory, password, settings, identity)
+        try:
+            _wait(server)
+            _ensure(server, database)
+        except BaseException as failure:
+            server.stop()
+            if isinstance(failure, PortFailure) and _INHERITED in failure.detail and time.monotonic() < deadline:
+                time.sleep(0.2)
+                continue
+            raise
+        return server
+
+
+def _owner(data: Path) -> tuple[int, int] | None:
+    """Process id and port of the server that runs on `data`; None if its lock file is stale or missing."""
+    try:
+        lines = (data / "postmaster.pid").read_text(encoding="ascii", errors="replace").splitlines()
+        pid, port = int(lines[0]), int(lines[3]) if len(lines) > 3 and lines[3].strip() else 0
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (OSError, ValueError, IndexError):
+        return None
+    ours = arguments[0].endswith(b"postgres") and os.fsencode(data) in arguments
+    return (pid, port) if ours else None
+
+
+def _join(directory: Path, password: str, deadline: float) -> EmbeddedServer | None:
+    """The server that another program runs on `directory`, if it answers; clears a stale lock file.
+
+    A server that does not answer is on its way up or down: it is waited for until `deadline`.
+    """
+    data = directory / "data"
+    while (owner := _owner(data)) is not None:
+        server = EmbeddedServer(directory, owner[1], password, None)
+        try:
+            psycopg.connect(server.dsn("postgres"), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            if time.monotonic() > deadline:
+                raise PortFailure(
+                    "database", f"process {owner[0]} holds {directory} and does not answer", retryable=False
+                ) from None
+            time.sleep(0.05)
+        else:
+            return server
+    # The number in the file may have gone to a stranger by now; the server would take it for its twin.
+    (data / "postmaster.pid").unlink(missing_ok=True)
+    return None
+
+
+def _launch(directory: Path, password: str, settings: Mapping[str, str], identity: Mapping[str, Any]) -> EmbeddedServer:
     port = _free_port()
     options = {
         "listen_addresses": "127.0.0.1",
@@ -128,30 +202,26 @@ def start(directory: Path, settings: Mapping[str, str] = DURABLE, database: str 
         "log_min_messages": "warning",
         **settings,
     }
-    arguments = [str(binaries() / "postgres"), "-D", str(data)]
+    arguments = [str(binaries() / "postgres"), "-D", str(directory / "data")]
     for name, value in options.items():
         arguments += ["-c", f"{name}={value}"]
-    with log.open("ab") as out:
+    with (directory / "server.log").open("ab") as out:
         process = subprocess.Popen(  # noqa: S603  # our own binary and arguments
             arguments,
             cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
-            preexec_fn=_die_with_parent,
+            preexec_fn=partial(_die_with, os.getpid()),
             **identity,
         )
-    server = EmbeddedServer(directory, port, password, process)
-    try:
-        _wait(server, log)
-        _ensure(server, database)
-    except BaseException:
-        server.stop()
-        raise
-    return server
+    return EmbeddedServer(directory, port, password, process)
 
 
 def _initdb(directory: Path, data: Path, secret: Path, identity: Mapping[str, Any]) -> None:
+    """Make the cluster beside its place and move it there whole: a first start that was killed leaves nothing."""
+    unfinished = directory / "data.new"
+    shutil.rmtree(unfinished, ignore_errors=True)
     password = secrets.token_urlsafe(24)
     secret.unlink(missing_ok=True)
     secret.touch(mode=0o600)
@@ -160,7 +230,7 @@ def _initdb(directory: Path, data: Path, secret: Path, identity: Mapping[str, An
         os.chown(secret, identity["user"], identity["group"])
     done = subprocess.run(  # noqa: S603  # our own binary and arguments
         [
-            *(str(binaries() / "initdb"), "-D", str(data), "-U", "ignite", "-A", "scram-sha-256"),
+            *(str(binaries() / "initdb"), "-D", str(unfinished), "-U", "ignite", "-A", "scram-sha-256"),
             *(f"--pwfile={secret}", "-E", "UTF8", "--locale=C.UTF-8", "-N"),
         ],
         cwd="/",
@@ -172,14 +242,22 @@ def _initdb(directory: Path, data: Path, secret: Path, identity: Mapping[str, An
     if done.returncode != 0:
         detail = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no message"]
         raise PortFailure("database", f"initdb failed in {directory}: {detail[0]}", retryable=False)
+    unfinished.rename(data)
 
 
-def _wait(server: EmbeddedServer, log: Path) -> None:
+def _last(server: EmbeddedServer) -> str:
+    """The last lines that this very process wrote to the log."""
+    lines = (server.directory / "server.log").read_text(errors="replace").splitlines()
+    if server.process is not None:
+        lines = [line for line in lines if f"[{server.process.pid}]" in line] or lines
+    return " | ".join(lines[-3:])
+
+
+def _wait(server: EmbeddedServer) -> None:
     deadline = time.monotonic() + START_REAL_SECONDS
     while True:
-        if server.process.poll() is not None:
-            lines = log.read_text(errors="replace").splitlines()[-5:]
-            raise PortFailure("database", "the embedded server ended at once: " + " | ".join(lines), retryable=False)
+        if not server.alive():
+            raise PortFailure("database", f"the embedded server ended at once: {_last(server)}", retryable=False)
         try:
             psycopg.connect(server.dsn("postgres"), connect_timeout=2).close()
         except psycopg.OperationalError:

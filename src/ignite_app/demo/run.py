@@ -68,7 +68,7 @@ class Run:
     def require_alive(self) -> None:
         for child in self.children:
             child.require_alive()
-        if self.server.process.poll() is not None:
+        if not self.server.alive():
             raise ChildFailed("the embedded database ended; see postgres/server.log")
 
 
