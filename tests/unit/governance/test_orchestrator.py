@@ -1,0 +1,209 @@
+"""Conflicts, modes, bounds, and the way back: lifetime, probe, release or hold."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import attrs
+import pytest
+
+from governance_streams import IPS, START, outcome, steady
+from ignite_domain.governance.orchestrator import Orchestrator, Settled, sprt
+from ignite_domain.governance.signals import OutcomeKind, Seen, SignalProcessor
+from ignite_domain.governance.words import (
+    Action,
+    AgentKind,
+    Decision,
+    DecisionStatus,
+    Mode,
+    TargetType,
+)
+from ignite_domain.isps import Isp
+
+ACT = Orchestrator(lambda kind, isp: Mode.ACT)
+
+
+def wish(
+    action: Action = Action.THROTTLE,
+    agent: AgentKind = AgentKind.THROTTLE,
+    target: str = "gmail",
+    target_type: TargetType = TargetType.ISP,
+    at: datetime = START,
+    minutes: float = 30,
+    parameters: Mapping[str, Any] | None = None,
+    isp: Isp | None = Isp.GMAIL,
+) -> Decision:
+    given = {"factor": 0.5} if action is Action.THROTTLE and parameters is None else dict(parameters or {})
+    return Decision(
+        at=at,
+        until=at + timedelta(minutes=minutes),
+        isp=isp,
+        agent=agent,
+        action=action,
+        target_type=target_type,
+        target=target,
+        reason="because",
+        rule="test@1",
+        evidence={"n": 1},
+        parameters=given,
+    )
+
+
+def standing(decision: Decision, number: int = 1, status: DecisionStatus = DecisionStatus.VERIFIED) -> Decision:
+    return attrs.evolve(decision, id=number, status=status)
+
+
+def settle(
+    wishes: Sequence[Decision],
+    stands: Sequence[Decision] = (),
+    now: datetime = START,
+    signals: SignalProcessor | None = None,
+    by: Orchestrator = ACT,
+) -> Settled:
+    return by.settle(wishes, stands, signals or SignalProcessor(), now)
+
+
+def test_a_wish_in_mode_act_is_approved_and_in_observe_only_proposed() -> None:
+    assert [d.status for d, _, _ in settle([wish()]).decisions] == [DecisionStatus.APPROVED]
+    observed = settle([wish()], by=Orchestrator(lambda kind, isp: Mode.OBSERVE)).decisions
+    assert [(d.status, mode) for d, mode, _ in observed] == [(DecisionStatus.PROPOSED, Mode.OBSERVE)]
+
+
+def test_the_same_wish_again_changes_nothing() -> None:
+    assert settle([wish()], [standing(wish())]) == Settled()
+    assert settle([wish()], [standing(wish(), status=DecisionStatus.PROPOSED)]) == Settled()
+
+
+def test_a_wish_for_somebody_elses_knob_is_a_proposal_to_its_owner() -> None:
+    (made,) = settle([wish(agent=AgentKind.POOL)]).decisions
+    assert made[0].status is DecisionStatus.PROPOSED
+    assert "throttle agent" in made[2]
+
+
+def test_the_more_restrictive_wish_wins_and_covers_the_rest() -> None:
+    halt = wish(Action.EMERGENCY_HALT, AgentKind.EMERGENCY)
+    made = settle([wish(), halt]).decisions
+    assert [d.action for d, _, _ in made] == [Action.EMERGENCY_HALT]
+
+
+def test_a_standing_halt_covers_later_weaker_wishes() -> None:
+    assert settle([wish()], [standing(wish(Action.EMERGENCY_HALT, AgentKind.EMERGENCY))]) == Settled()
+
+
+def test_one_agent_may_not_stop_more_than_a_quarter_of_the_host_without_a_person() -> None:
+    signals = SignalProcessor()
+    signals.observe(list(steady(90, 600)))  # three addresses, a third each, all at one provider
+    quarantine = wish(Action.QUARANTINE_IP, AgentKind.POOL, IPS[0], TargetType.IP)
+    now = START + timedelta(minutes=10)
+    (made,) = settle(
+        [attrs.evolve(quarantine, at=now, until=now + timedelta(hours=1))], now=now, signals=signals
+    ).decisions
+    assert made[0].status is DecisionStatus.PROPOSED
+    assert "33 %" in made[2]
+    halt = wish(Action.EMERGENCY_HALT, AgentKind.EMERGENCY, at=now)
+    assert settle([halt], now=now, signals=signals).decisions[0][0].status is DecisionStatus.APPROVED
+
+
+@pytest.mark.parametrize(
+    ("bad", "why"),
+    [
+        (wish(minutes=-1), "lifetime"),
+        (wish(minutes=60 * 25), "lifetime"),
+        (wish(parameters={"factor": 0.01}), "factor"),
+        (wish(parameters={"factor": 1.0}), "factor"),
+        (attrs.evolve(wish(), evidence={}), "evidence"),
+        (wish(isp=None), "host"),
+    ],
+)
+def test_a_wish_out_of_bounds_is_rejected_with_the_reason(bad: Decision, why: str) -> None:
+    (made,) = settle([bad]).decisions
+    assert made[0].status is DecisionStatus.REJECTED
+    assert why in made[2]
+
+
+def test_a_standing_throttle_is_cut_deeper_only_after_its_dwell() -> None:
+    stands = standing(wish())
+    early = START + timedelta(minutes=5)
+    assert settle([wish(at=early)], [stands], early) == Settled()
+    late = START + timedelta(minutes=10)
+    settled = settle([wish(at=late)], [stands], late)
+    assert [d.parameters["factor"] for d, _, _ in settled.decisions] == [0.35]  # 0.5 x 0.7
+    assert [(c.decision_id, c.status) for c in settled.changes] == [(1, DecisionStatus.SUPERSEDED)]
+
+
+def test_a_lifetime_that_ends_becomes_a_probe_never_a_release() -> None:
+    over = START + timedelta(minutes=30)
+    settled = settle([], [standing(wish())], over)
+    assert [(d.action, d.parameters["of"], d.status) for d, _, _ in settled.decisions] == [
+        (Action.PROBE, 1, DecisionStatus.APPROVED)
+    ]
+    assert settled.changes == ()
+
+
+def test_a_proposal_or_warning_whose_lifetime_ends_just_expires() -> None:
+    over = START + timedelta(minutes=30)
+    settled = settle([], [standing(wish(), 1, DecisionStatus.PROPOSED)], over)
+    assert settled.decisions == ()
+    assert [c.status for c in settled.changes] == [DecisionStatus.EXPIRED]
+
+
+def probing(number: int = 2, minutes: float = 20) -> list[Decision]:
+    probe = wish(
+        Action.PROBE,
+        AgentKind.THROTTLE,
+        at=START + timedelta(minutes=30),
+        minutes=minutes,
+        parameters={"of": 1, "messages": 30},
+    )
+    return [standing(wish()), standing(probe, number)]
+
+
+def attempts(good: int, bad: int, at: datetime) -> SignalProcessor:
+    signals = SignalProcessor()
+    signals.observe(
+        [outcome(n, at, OutcomeKind.DEFERRED if n < bad else OutcomeKind.DELIVERED) for n in range(good + bad)]
+    )
+    return signals
+
+
+def test_an_accepted_probe_releases() -> None:
+    at = START + timedelta(minutes=33)
+    settled = settle([], probing(), at, attempts(30, 0, at))
+    assert [(d.action, d.parameters["of"]) for d, _, _ in settled.decisions] == [(Action.RELEASE, 1)]
+
+
+def test_a_refused_probe_holds_twice_as_long() -> None:
+    at = START + timedelta(minutes=33)
+    settled = settle([], probing(), at, attempts(4, 6, at))
+    assert settled.decisions == ()
+    ended, held = settled.changes
+    assert (ended.decision_id, ended.status) == (2, DecisionStatus.EXPIRED)
+    assert (held.decision_id, held.status, held.until) == (1, None, at + timedelta(minutes=60))
+
+
+def test_a_probe_without_mail_goes_on() -> None:
+    at = START + timedelta(minutes=51)
+    (change,) = settle([], probing(), at).changes
+    assert (change.decision_id, change.status) == (2, None)
+    assert change.until is not None
+    assert change.until > at
+
+
+def test_a_probe_that_is_not_on_the_host_yet_is_not_judged() -> None:
+    at = START + timedelta(minutes=33)
+    stands = [probing()[0], attrs.evolve(probing()[1], status=DecisionStatus.APPROVED)]
+    assert settle([], stands, at, attempts(30, 0, at)) == Settled()
+
+
+@pytest.mark.parametrize(
+    ("n", "x", "verdict"),
+    [
+        (9, 0, None),  # 9 ln(.70/.95) = -2.75, above the bound of -2.944
+        (10, 0, "good"),  # -3.05
+        (1, 1, None),  # ln 6 = 1.79
+        (2, 2, "bad"),  # 3.58
+        (20, 2, None),  # 2 ln 6 - 18 x 0.3054 = -1.91
+    ],
+)
+def test_the_probe_is_judged_by_walds_test_worked_by_hand(n: int, x: int, verdict: str | None) -> None:
+    assert sprt(Seen(n, x)) == verdict
