@@ -3,6 +3,7 @@
 Decides what a person's links look like and where a signed click leads. Storing hits is `hits`.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -21,6 +22,14 @@ _FIXED: Final = {
 VISITS: Final = {Verdict.HUMAN: TokenKind.VISIT_HUMAN, Verdict.MACHINE: TokenKind.VISIT_MACHINE}
 
 
+def _without_slash(url: str) -> str:
+    return url.rstrip("/")
+
+
+def _plain_names(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name.lower().rstrip(".") for name in names)
+
+
 @attrs.frozen
 class TrackingService:
     """`base_url` is where `/t/…` and `/u/…` are served, without a slash at its end.
@@ -30,8 +39,8 @@ class TrackingService:
     """
 
     codec: LinkCodec
-    base_url: str = attrs.field(converter=lambda url: url.rstrip("/"))
-    owned_domains: tuple[str, ...] = attrs.field(converter=lambda names: tuple(n.lower().rstrip(".") for n in names))
+    base_url: str = attrs.field(converter=_without_slash)
+    owned_domains: tuple[str, ...] = attrs.field(converter=_plain_names)
     valid: timedelta = timedelta(days=90)
 
     def prepare(self, html: str) -> Prepared:
