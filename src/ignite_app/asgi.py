@@ -1,5 +1,7 @@
 """The HTTP side of a container: routes, hub, gatekeeper and sites put together. Serving is uvicorn's."""
 
+import asyncio
+
 from litestar import Litestar
 from litestar.types import ASGIApp
 
@@ -29,7 +31,7 @@ def application(container: Container) -> ASGIApp:
     async def ready() -> dict[str, str]:
         """What a request needs and does not have: the database, with the schema of this version."""
         try:
-            missing = pending(dsn)
+            missing = await asyncio.to_thread(pending, dsn)  # it connects, and may wait for that
         except IgniteError as failure:
             return {"database": str(failure)}
         return {"migrations": ", ".join(missing)} if missing else {}

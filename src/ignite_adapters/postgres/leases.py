@@ -1,6 +1,7 @@
 """Leases: one worker of a name at a time, by a session-level advisory lock.
 
-The lock lives as long as its connection: kill -9 frees it, and a lost connection is a lost lease.
+The lock lives as long as its connection: kill -9 frees it, and a lost connection is a lost lease. Where
+the network falls silent, keepalives tell both sides within half a minute.
 """
 
 import hashlib
@@ -15,6 +16,15 @@ from psycopg import AsyncConnection
 from ignite_adapters.postgres.pool import translate
 
 _NAMESPACE: Final = 0x1612
+_NOTICE: Final[dict[str, Any]] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 5,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+    "options": "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
+}
+"""How a dead peer is noticed: the first five by us, `options` by the server, whose lock it is."""
 
 
 def _key(name: str) -> int:
@@ -40,7 +50,7 @@ class Lease:
 async def lease(dsn: str, name: str) -> AsyncIterator[Lease | None]:
     """Try to take the lease `name`; yields None if another process holds it. Freed at the end."""
     with translate():
-        connection = await AsyncConnection.connect(dsn, autocommit=True)
+        connection = await AsyncConnection.connect(dsn, autocommit=True, **_NOTICE)
         try:
             row = await (
                 await connection.execute("select pg_try_advisory_lock(%s, %s)", (_NAMESPACE, _key(name)))

@@ -17,6 +17,7 @@ from ignite_domain.errors import BadInput
 
 LOCK: Final = 0x1612_0002
 LOCK_TIMEOUT: Final = "10s"
+CONNECT_REAL_SECONDS: Final = 10
 
 _TABLE: Final = """
 create table if not exists schema_migrations (
@@ -52,7 +53,7 @@ def migrate(dsn: str, now: datetime, migrations: Sequence[Migration] | None = No
     """
     wanted = shipped() if migrations is None else tuple(migrations)
     applied: list[str] = []
-    with translate(), psycopg.connect(dsn, autocommit=True) as conn:
+    with translate(), psycopg.connect(dsn, autocommit=True, connect_timeout=CONNECT_REAL_SECONDS) as conn:
         conn.execute(f"set lock_timeout = '{LOCK_TIMEOUT}'")
         conn.execute("select pg_advisory_lock(%s)", (LOCK,))
         conn.execute(_TABLE)
@@ -79,7 +80,7 @@ def migrate(dsn: str, now: datetime, migrations: Sequence[Migration] | None = No
 
 def pending(dsn: str) -> list[str]:
     """Names of shipped migrations that the database has not had yet."""
-    with translate(), psycopg.connect(dsn, autocommit=True) as conn:
+    with translate(), psycopg.connect(dsn, autocommit=True, connect_timeout=CONNECT_REAL_SECONDS) as conn:
         there = conn.execute("select to_regclass('schema_migrations')").fetchone()
         known = {row[0] for row in conn.execute("select name from schema_migrations")} if there and there[0] else set()
     return [one.name for one in shipped() if one.name not in known]

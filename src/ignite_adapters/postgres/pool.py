@@ -13,13 +13,26 @@ from ignite_domain.errors import PortFailure
 Pool = AsyncConnectionPool[Any]
 
 
-async def open_pool(dsn: str, size: int) -> Pool:
-    """Open a pool of up to `size` connections. Raises `PortFailure` if the first one cannot be made."""
+async def open_pool(dsn: str, size: int, wait_seconds: float = 20.0) -> Pool:
+    """Open a pool of up to `size` connections. Raises `PortFailure` if the first one cannot be made in time.
+
+    A connection is tried before it is lent out: one that a restart of the server cut is replaced, unseen.
+    """
     pool: Pool = AsyncConnectionPool(
-        dsn, min_size=1, max_size=size, open=False, timeout=15, kwargs={"autocommit": False}
+        dsn,
+        min_size=1,
+        max_size=size,
+        open=False,
+        timeout=15,
+        check=AsyncConnectionPool.check_connection,
+        kwargs={"autocommit": False},
     )
-    with translate():
-        await pool.open(wait=True, timeout=20)
+    try:
+        with translate():
+            await pool.open(wait=True, timeout=wait_seconds)
+    except PortFailure:
+        await pool.close()
+        raise
     return pool
 
 
