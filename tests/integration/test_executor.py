@@ -197,6 +197,12 @@ async def test_a_probe_loads_its_rate_before_it_resumes(pool: Pool, time: Time) 
     ]
     assert "<domain gmail.com>" in host.loaded
     assert await status(pool, probe) == "verified"
+    release = await decide(pool, "release", "isp", "gmail", of=halt)
+    await settle(worker, time)
+    assert "<domain gmail.com>" not in host.loaded
+    assert await status(pool, release) == "verified"
+    ended = await rows(pool, "select id, status from mailing_engine_decisions where ended_at is not null order by id")
+    assert ended == [(halt, "released"), (probe, "released"), (release, "verified")]
     await agree(pool, host)
 
 

@@ -81,7 +81,7 @@ _ENDED: Final = """
 update mailing_engine_decisions
    set status = case when status = any(%(standing)s) then 'released' else status end,
        ended_at = coalesce(ended_at, %(now)s)
- where id = %(undone)s
+ where ended_at is null and (id = %(undone)s or (undoes = %(undone)s and action = 'probe'))
 """
 
 
@@ -203,7 +203,7 @@ class PostgresCommandStore:
         """Write read-backs and what may be said of decisions; each change of word goes to the live feed.
 
         A decision that governance has ended meanwhile keeps governance's word. A release that has done its
-        work ends itself and what it undid.
+        work ends itself, what it undid, and the probes that earned it.
         """
         async with transaction(self._pool) as conn:
             await self._drop_pending(conn)

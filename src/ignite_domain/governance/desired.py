@@ -177,7 +177,7 @@ def desired(
     refused: dict[int, str] = {}
     knobs_of: dict[int, tuple[str, ...]] = {}
     for number, decision in sorted(standing.items()):
-        if number in lifting or decision.action not in _LEVERS:
+        if number in lifting or decision.action not in _LEVERS or _overtaken(decision, lifting):
             continue
         try:
             if decision.action in (Action.THROTTLE, Action.PROBE):
@@ -256,6 +256,12 @@ def _lifting(standing: Iterable[Decision]) -> dict[int, int]:
             assert one.id is not None
             found[of] = max(one.id, found.get(of, 0))
     return found
+
+
+def _overtaken(decision: Decision, lifting: Mapping[int, int]) -> bool:
+    """A probe that a later probe, or the release it earned, has taken the place of."""
+    of = decision.parameters.get("of")
+    return decision.action is Action.PROBE and isinstance(of, int) and lifting.get(of) != decision.id
 
 
 def _pairs(decision: Decision, topology: Topology) -> list[tuple[str, str]]:

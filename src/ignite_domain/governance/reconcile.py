@@ -114,7 +114,7 @@ def plan(
     due = _restrictions(wanted, host, turned, now)
     include, settled = _include(wanted, turned, now, install)
     due += include
-    return due + _liftings(wanted, turned, now, rates_in_force=settled or bool(include))
+    return due + _liftings(wanted, host, turned, now, rates_in_force=settled or bool(include))
 
 
 def _restrictions(wanted: Desired, host: HostState, turned: Mapping[str, Turned], now: datetime) -> list[Planned]:
@@ -158,10 +158,20 @@ def _asking(wanted: Desired) -> tuple[int, ...]:
     return tuple(sorted({*wanted.include.decisions, *wanted.lifting.values()}, reverse=True))
 
 
-def _liftings(wanted: Desired, turned: Mapping[str, Turned], now: datetime, *, rates_in_force: bool) -> list[Planned]:
+def _is_turned(name: str, last: Turned, host: HostState) -> bool:
+    """Whether a knob that we turned may still be in force: the backstop gives a source back without a word."""
+    if not last.on:
+        return False
+    knob = Knob.parse(name)
+    return knob.kind is not KnobKind.SOURCE or in_force(knob, host) is not False
+
+
+def _liftings(
+    wanted: Desired, host: HostState, turned: Mapping[str, Turned], now: datetime, *, rates_in_force: bool
+) -> list[Planned]:
     due: list[Planned] = []
     for name, last in sorted(turned.items()):
-        if name in (INCLUDE, RELOAD) or not last.on or name in wanted.wants:
+        if name in (INCLUDE, RELOAD) or not _is_turned(name, last, host) or name in wanted.wants:
             continue
         if last.failed_at is not None and now < last.failed_at + RETRY_AFTER:
             continue
@@ -229,8 +239,8 @@ def _stamp(
     names = wanted.knobs_of.get(number)
     if not names:
         return None
-    if decision.action is Action.PROBE and _still_turned(decision, wanted, turned):
-        return _failed(number, [turned[name] for name in _still_turned(decision, wanted, turned)])
+    if decision.action is Action.PROBE and _still_turned(decision, wanted, host, turned):
+        return _failed(number, [turned[name] for name in _still_turned(decision, wanted, host, turned)])
     results = {name: _standing(name, wanted, host, turned) for name in names}
     if any(result is None for result in results.values()):
         return _failed(number, [_last(name, turned) for name, result in results.items() if result is None])
@@ -268,12 +278,15 @@ def _failed(number: int, lasts: Sequence[Turned]) -> Stamp | None:
     return None
 
 
-def _still_turned(decision: Decision, wanted: Desired, turned: Mapping[str, Turned]) -> list[str]:
+def _still_turned(decision: Decision, wanted: Desired, host: HostState, turned: Mapping[str, Turned]) -> list[str]:
     of = decision.parameters.get("of")
     return [
         name
         for name, last in sorted(turned.items())
-        if last.on and last.decision == of and name not in (INCLUDE, RELOAD) and name not in wanted.wants
+        if last.decision == of
+        and name not in (INCLUDE, RELOAD)
+        and name not in wanted.wants
+        and _is_turned(name, last, host)
     ]
 
 
@@ -285,7 +298,7 @@ def _release(
     turned: Mapping[str, Turned],
 ) -> Stamp | None:
     assert decision.id is not None
-    still = _still_turned(decision, wanted, turned)
+    still = _still_turned(decision, wanted, host, turned)
     if still:
         return _failed(decision.id, [turned[name] for name in still])
     put, loaded = turned.get(INCLUDE, NEVER), turned.get(RELOAD, NEVER)

@@ -106,6 +106,15 @@ def test_a_probe_puts_a_low_rate_in_the_place_of_what_it_tries() -> None:
     assert not d.closed_vmtas([halt, probe], VMTAS)
 
 
+def test_a_release_takes_the_place_of_the_probe_that_earned_it() -> None:
+    halt = decision(7, Action.EMERGENCY_HALT, TargetType.ISP, "gmail")
+    probe = decision(8, Action.PROBE, TargetType.ISP, "gmail", of=7, messages=50)
+    release = decision(9, Action.RELEASE, TargetType.ISP, "gmail", of=7)
+    state = wanted(halt, probe, release)
+    assert state.lifting == {7: 9}
+    assert state.include == wanted().include
+
+
 def test_what_another_decision_still_wants_survives_a_release() -> None:
     first = decision(7, Action.PAUSE_QUEUE, TargetType.QUEUE, "gmail.com/mta1")
     second = decision(8, Action.PAUSE_QUEUE, TargetType.QUEUE, "gmail.com/mta1")

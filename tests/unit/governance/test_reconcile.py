@@ -120,6 +120,14 @@ def test_the_dead_mans_backstop_is_wound_up_again_after_one_lifetime() -> None:
     assert lines(due) == [(line, 7)]
 
 
+def test_a_source_that_the_backstop_gave_back_needs_no_undo() -> None:
+    knob = "source:192.0.2.11 gmail.com/mta1"
+    turned = {knob: ON, **loaded(state())}
+    assert r.plan(state(), EMPTY, turned, NOW) == []
+    disabled = HostState(disabled=frozenset({("192.0.2.11", "gmail.com/mta1")}))
+    assert lines(r.plan(state(), disabled, turned, NOW)) == [("pmta --json enable source 192.0.2.11 gmail.com/mta1", 7)]
+
+
 S = DecisionStatus
 VERDICTS: list[tuple[str, Decision, HostState, dict[str, r.Turned], tuple[DecisionStatus, str] | None]] = [
     ("not tried yet", HALT, SHOWN, {}, None),
