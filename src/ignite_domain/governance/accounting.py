@@ -68,13 +68,15 @@ class Rejected:
 def parse_time(text: str) -> datetime | None:
     """Read any of PMTA's three time forms (ISO with offset, US dates, Unix seconds) as UTC; None otherwise."""
     text = text.strip()
-    if text.isdigit() and len(text) >= 9:
-        return datetime.fromtimestamp(int(text), UTC)
+    if text.isascii() and text.isdigit():
+        return datetime.fromtimestamp(int(text), UTC) if 9 <= len(text) <= 11 else None
     for form in _DATE_FORMS:
         try:
             at = datetime.strptime(text, form)
         except ValueError:
             continue
+        if not 1970 <= at.year < 9999:
+            return None
         return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     return None
 
@@ -117,6 +119,10 @@ class LineReader:
         self.line += 1
         if not text.strip():
             return None
+        if "\0" in text:
+            return Rejected(self.line, "binary data")
+        if self.line == 1:
+            text = text.removeprefix("\ufeff")
         cells = split_line(text)
         if cells is None:
             return Rejected(self.line, "a quote is left open: the line is cut off")
