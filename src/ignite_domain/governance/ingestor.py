@@ -30,7 +30,8 @@ from ignite_domain.governance.ports import (
     Suppressing,
     WarmupCount,
 )
-from ignite_domain.governance.replies import Reply, ReplyClass, classify, suppresses
+from ignite_domain.governance.replies import Reply, classify, suppresses
+from ignite_domain.governance.reply_rules import ReplyClass
 from ignite_domain.governance.rules import SUPPRESS_RULE
 from ignite_domain.governance.signals import Outcome, OutcomeKind, SignalProcessor
 from ignite_domain.governance.words import (
@@ -289,9 +290,15 @@ def _outcome(
         first=first,
         address_fault=reply is not None and reply.kind in ADDRESS_KINDS,
         about_us=reply is not None and kind is OutcomeKind.BOUNCED and reply.kind in US_KINDS,
-        reply_kind=reply.kind.value if reply else "",
+        reply_kind=_reply_kind(reply, kind) if reply else "",
         reply_rule=reply.rule if reply else "",
     )
+
+
+def _reply_kind(reply: Reply, kind: OutcomeKind) -> str:
+    """The class that rules look for: a deferral for reputation asks for less mail, a refusal for none."""
+    deferred = kind is OutcomeKind.DEFERRED and reply.kind is ReplyClass.REPUTATION
+    return f"deferred_{reply.kind.value}" if deferred else reply.kind.value
 
 
 def _person_event(

@@ -73,10 +73,10 @@ RULES: Final[tuple[Rule, ...]] = (
         scope=Scope.ISP,
         action=Action.THROTTLE,
         lifetime=_HALF_HOUR,
-        says="the provider names a rate limit",
+        says="the provider says that it is too much",
         limit=0.03,
         at_least=2,
-        replies=frozenset({"rate_limit", "connection_limit"}),
+        replies=frozenset({"rate_limit", "connection_limit", "deferred_reputation"}),
         parameters={"factor": 0.5},
     ),
     Rule(
