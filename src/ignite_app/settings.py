@@ -6,7 +6,7 @@ working directory.
 
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -20,6 +20,20 @@ class Secret(str):
 
     def __repr__(self) -> str:
         return "'***'"
+
+
+def _long(_: object, __: object, value: str | tuple[str, ...] | dict[str, str]) -> None:
+    """Secrets that sign or open something; the message never holds the value."""
+    given = [value] if isinstance(value, str) else list(value.values() if isinstance(value, dict) else value)
+    if any(0 < len(one) < SECRET_LENGTH for one in given):
+        raise ValueError(f"needs at least {SECRET_LENGTH} characters")
+
+
+SECRET_LENGTH: Final = 16
+_POSITIVE: Final[Any] = attrs.validators.gt(0)
+_NOT_NEGATIVE: Final[Any] = attrs.validators.ge(0)
+_PORT: Final = attrs.validators.and_(attrs.validators.ge(1), attrs.validators.le(65535))
+_LEVELS: Final = ("debug", "info", "warning", "error")
 
 
 @attrs.frozen
@@ -40,23 +54,23 @@ class BucketSettings:
     region: str = "us-east-1"
     access_key: Secret = Secret("")
     secret_key: Secret = Secret("")
-    poll_seconds: float = 300.0
+    poll_seconds: float = attrs.field(default=300.0, validator=_POSITIVE)
 
 
 @attrs.frozen
 class DnsSettings:
     nameserver: str = ""  # "ip:port"; empty: the system's resolver
-    timeout_seconds: float = 5.0
-    concurrency: int = 100
+    timeout_seconds: float = attrs.field(default=5.0, validator=_POSITIVE)
+    concurrency: int = attrs.field(default=100, validator=_POSITIVE)
 
 
 @attrs.frozen
 class VerifierSettings:
     url: str = ""  # empty: no third party; addresses stop at 0.25
     api_key: Secret = Secret("")
-    batch: int = 500
-    timeout_seconds: float = 15.0
-    poll_seconds: float = 20.0
+    batch: int = attrs.field(default=500, validator=_POSITIVE)
+    timeout_seconds: float = attrs.field(default=15.0, validator=_POSITIVE)
+    poll_seconds: float = attrs.field(default=20.0, validator=_POSITIVE)
 
 
 @attrs.frozen
@@ -71,14 +85,14 @@ class VmtaSettings:
 @attrs.frozen
 class PmtaSettings:
     host: str = "127.0.0.1"
-    smtp_port: int = 2525
+    smtp_port: int = attrs.field(default=2525, validator=_PORT)
     smtp_connections: int = attrs.field(default=4, validator=attrs.validators.ge(1))
-    ssh_port: int = 22
+    ssh_port: int = attrs.field(default=22, validator=_PORT)
     ssh_user: str = "ignite"
     ssh_key: str = ""  # path of the private key
     ssh_host_key: str = ""  # the host's public key, one line, as in known_hosts without the host
     accounting_dir: str = ".ignite/acct"
-    accounting_poll_seconds: float = 10.0
+    accounting_poll_seconds: float = attrs.field(default=10.0, validator=_POSITIVE)
     vmtas: tuple[VmtaSettings, ...] = ()
 
 
@@ -87,23 +101,25 @@ class GovernanceSettings:
     mode: Mode | None = None  # None: act on the host key the supervisor generated in this run, else observe
     generated_host_key: str = ""  # set by the supervisor alone
     max_stop_share: float = attrs.field(default=0.25, validator=[attrs.validators.gt(0), attrs.validators.le(1)])
-    min_dwell_seconds: float = 600.0
-    apply_poll_seconds: float = 15.0
-    queue_rate_per_hour: int = 20000  # the unrestricted rate of one queue, written to the include file
+    min_dwell_seconds: float = attrs.field(default=600.0, validator=_NOT_NEGATIVE)
+    apply_poll_seconds: float = attrs.field(default=15.0, validator=_POSITIVE)
+    # the unrestricted rate of one queue, written to the include file
+    queue_rate_per_hour: int = attrs.field(default=20000, validator=_POSITIVE)
 
 
 @attrs.frozen
 class CampaignSettings:
-    frequency_hours: float = 72.0
-    isp_daily_quota: int = 0  # 0: no quota
-    batch: int = 500
-    deadline_hours: float = 24.0
+    frequency_hours: float = attrs.field(default=72.0, validator=_NOT_NEGATIVE)
+    isp_daily_quota: int = attrs.field(default=0, validator=_NOT_NEGATIVE)  # 0: no quota
+    batch: int = attrs.field(default=500, validator=_POSITIVE)
+    deadline_hours: float = attrs.field(default=24.0, validator=_POSITIVE)
 
 
 @attrs.frozen
 class TrackingSettings:
-    secret: Secret = Secret("")  # signs links; at least 16 characters
-    former_secrets: tuple[Secret, ...] = ()  # still accepted, so that links already mailed go on working
+    secret: Secret = attrs.field(default=Secret(""), validator=_long)  # signs links; at least 16 characters
+    # still accepted, so that links already mailed go on working
+    former_secrets: tuple[Secret, ...] = attrs.field(default=(), validator=_long)
     base_url: str = "http://127.0.0.1:8025"
     owned_domains: tuple[str, ...] = ("discountblog.com",)
     click_valid_days: int = attrs.field(default=90, validator=attrs.validators.ge(1))  # later ones only redirect
@@ -112,10 +128,13 @@ class TrackingSettings:
 @attrs.frozen
 class ApiSettings:
     host: str = "127.0.0.1"
-    port: int = 8025
-    keys: dict[str, Secret] = attrs.field(factory=dict)  # name -> key; the name is the author in the audit
-    console_token: Secret = Secret("")  # one-time link that sets the console's cookie (demo)
-    live_queue: int = 1000  # messages a slow WebSocket client may lag before it is closed
+    port: int = attrs.field(default=8025, validator=_PORT)
+    # name -> key; the name is the author in the audit
+    keys: dict[str, Secret] = attrs.field(factory=dict, validator=_long)
+    # one-time link that sets the console's cookie (demo)
+    console_token: Secret = attrs.field(default=Secret(""), validator=_long)
+    # messages a slow WebSocket client may lag before it is closed
+    live_queue: int = attrs.field(default=1000, validator=_POSITIVE)
 
 
 @attrs.frozen
@@ -127,7 +146,7 @@ class ClockSettings:
 
 @attrs.frozen
 class LogSettings:
-    level: str = "info"
+    level: str = attrs.field(default="info", validator=attrs.validators.in_(_LEVELS))
     file: str = ""  # empty: standard error
 
 

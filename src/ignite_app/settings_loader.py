@@ -1,14 +1,16 @@
 """Reads settings from YAML and environment into the one frozen tree, and shows them with secrets masked.
 
-The environment wins over the file: IGNITE_<SECTION>__<KEY>, for example IGNITE_BUCKET__NAME. Every wrong
-key and value is named at once, with the file or variable it stands in.
+The environment wins over the file: IGNITE_<SECTION>__<KEY>, for example IGNITE_BUCKET__NAME; lists and
+mappings are written there as YAML. Every wrong key and value is named at once, with the file or variable
+it stands in. What a value may be is decided by `settings`.
 """
 
+import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, get_type_hints
+from typing import Any, Final, get_origin, get_type_hints
 
 import attrs
 import cattrs
@@ -20,6 +22,7 @@ from ignite_domain.governance.words import Mode
 
 _TRUE: Final = {"1", "true", "yes", "on"}
 _FALSE: Final = {"0", "false", "no", "off"}
+_SECTIONS: Final[dict[str, Any]] = get_type_hints(Settings)
 
 
 def _instant(value: Any, _: type) -> datetime:
@@ -35,13 +38,22 @@ def _text(value: Any, _: type) -> str:
     return str(value)
 
 
-def _number(kind: type) -> Any:
-    def structure(value: Any, _: type) -> Any:
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
-            raise ValueError("expected a number")
-        return kind(value)
+def _number(value: Any, _: type) -> float:
+    try:
+        if isinstance(value, bool):
+            raise ValueError
+        return float(value)
+    except (TypeError, ValueError):
+        raise ValueError("expected a number") from None
 
-    return structure
+
+def _whole(value: Any, _: type) -> int:
+    try:
+        if isinstance(value, bool) or float(value) != int(value):
+            raise ValueError
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError("expected a whole number") from None
 
 
 def _yes_no(value: Any, _: type) -> bool:
@@ -53,43 +65,90 @@ def _yes_no(value: Any, _: type) -> bool:
     return word in _TRUE
 
 
+def _mode(value: Any, _: type) -> Mode:
+    try:
+        return Mode(value)
+    except ValueError:
+        raise ValueError(f"expected one of {', '.join(mode.value for mode in Mode)}") from None
+
+
 def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=True)
     converter.register_structure_hook(datetime, _instant)
     converter.register_structure_hook(bool, _yes_no)
-    converter.register_structure_hook(int, _number(int))
-    converter.register_structure_hook(float, _number(float))
+    converter.register_structure_hook(int, _whole)
+    converter.register_structure_hook(float, _number)
     converter.register_structure_hook(str, _text)
-    converter.register_structure_hook(Mode, lambda value, _: Mode(value))
+    converter.register_structure_hook(Mode, _mode)
     converter.register_structure_hook(Secret, lambda value, _: Secret(_text(value, str)))
     return converter
 
 
 _CONVERTER: Final = _converter()
+_SHAPES: Final[dict[Any, tuple[type, str]]] = {tuple: (list, "expected a list"), dict: (dict, "expected a mapping")}
 
 
 def load(config: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
     """Build the settings. Raises `BadInput` naming every wrong key and value with its file or variable."""
-    environ = os.environ if environ is None else environ
-    origins: dict[str, str] = {}
-    document = _read_yaml(config, origins) if config else {}
     wrong: list[str] = []
-    _merge_environment(document, environ, origins, wrong)
-    settings: Settings | None = None
-    try:
-        settings = _CONVERTER.structure(document, Settings)
-    except cattrs.BaseValidationError as errors:
-        wrong += [_sentence(path, problem, origins) for path, problem in _flatten(errors, ())]
-    if wrong or settings is None:
+    document = _read_yaml(config) if config else {}
+    origins: dict[tuple[str, ...], str] = {}
+    _merge_environment(document, os.environ if environ is None else environ, origins, wrong)
+
+    def note(path: tuple[str, ...], problem: str) -> None:
+        wrong.append(f"{origins.get(path[:2], config)}: {'.'.join(path)}: {problem}")
+
+    for name in document:
+        if name not in _SECTIONS:
+            note((str(name),), _unknown(name, _SECTIONS))
+    sections: dict[str, Any] = {}
+    for name, kind in _SECTIONS.items():
+        block = document.get(name)
+        if block is not None and not isinstance(block, dict):
+            note((name,), "expected a mapping of settings")
+            continue
+        values: dict[str, Any] = {}
+        for path, problem in _section(kind, block or {}, values):
+            note((name, *path), problem)
+        if not wrong:
+            sections[name] = kind(**values)
+    if wrong:
         raise BadInput("wrong settings:\n" + "\n".join(f"  {line}" for line in wrong))
-    return settings
+    return Settings(**sections)
 
 
-def _read_yaml(path: Path, origins: dict[str, str]) -> dict[str, Any]:
+def _section(kind: Any, block: Mapping[str, Any], values: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Fill `values` from `block`, key by key; yields what is wrong as (path, problem)."""
+    hints = get_type_hints(kind)
+    fields = attrs.fields_dict(kind)
+    for key, given in block.items():
+        if key not in hints:
+            yield (str(key),), _unknown(key, hints)
+            continue
+        shape, problem = _SHAPES.get(get_origin(hints[key]), (object, ""))
+        if not isinstance(given, shape):
+            yield (key,), problem
+            continue
+        try:
+            values[key] = _CONVERTER.structure(given, hints[key])
+            if validator := fields[key].validator:
+                validator(None, fields[key], values[key])
+        except (cattrs.BaseValidationError, ValueError, TypeError) as error:
+            yield from (((key, *path), found) for path, found in _flatten(error, ()))
+
+
+def _unknown(key: Any, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(str(key), list(known), 1)
+    return "no such setting" + (f"; do you mean {near[0]}?" if near else "")
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as failure:
         raise BadInput(f"{path}: cannot be read ({failure.strerror})") from None
+    except UnicodeDecodeError:
+        raise BadInput(f"{path}: not UTF-8") from None
     except yaml.YAMLError as failure:
         mark = getattr(failure, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
@@ -98,66 +157,56 @@ def _read_yaml(path: Path, origins: dict[str, str]) -> dict[str, Any]:
         return {}
     if not isinstance(document, dict):
         raise BadInput(f"{path}: the document must be a mapping of sections")
-    origins[""] = str(path)
     return document
 
 
 def _merge_environment(
-    document: dict[str, Any], environ: Mapping[str, str], origins: dict[str, str], wrong: list[str]
+    document: dict[str, Any], environ: Mapping[str, str], origins: dict[tuple[str, ...], str], wrong: list[str]
 ) -> None:
-    sections = {field.name: field.type for field in attrs.fields(Settings)}
     for name, value in sorted(environ.items()):
         if not name.startswith(ENV_PREFIX) or "__" not in name:
             continue  # IGNITE_TEST_DSN, IGNITE_SKIP_DASHBOARD and the like are not settings
         section, _, key = name.removeprefix(ENV_PREFIX).lower().partition("__")
-        kind = sections.get(section)
-        hints = get_type_hints(kind) if kind is not None and attrs.has(kind) else {}
+        if section not in _SECTIONS:
+            wrong.append(f"{name}: {_unknown(section, _SECTIONS)}")
+            continue
+        hints = get_type_hints(_SECTIONS[section])
         if key not in hints:
-            wrong.append(f"{name}: no such setting")
+            wrong.append(f"{name}: {_unknown(key, hints)}")
             continue
         parsed: Any = value
-        if hints[key] is not str and hints[key] is not Secret and value[:1] in "[{":
-            parsed = yaml.safe_load(value)
-        block = document.setdefault(section, {})
+        if hints[key] is not str and hints[key] is not Secret and (not value or value[0] in "[{"):
+            try:
+                parsed = yaml.safe_load(value)
+            except yaml.YAMLError:
+                wrong.append(f"{name}: not YAML")
+                continue
+        block = document.get(section)
+        if block is None:
+            block = document[section] = {}
         if isinstance(block, dict):
             block[key] = parsed
-            origins[f"{section}.{key}"] = name
+            origins[section, key] = name
 
 
-def _flatten(errors: BaseException, path: tuple[str, ...]) -> list[tuple[tuple[str, ...], str]]:
+def _flatten(errors: BaseException, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
     """The leaves of cattrs' error tree, each with its path."""
-    found: list[tuple[tuple[str, ...], str]] = []
-    if isinstance(errors, cattrs.ClassValidationError):
-        with_notes, without = errors.group_exceptions()
-        for inner, note in with_notes:
-            found += _flatten(inner, (*path, note.name))
-        for inner in without:
-            found += _flatten(inner, path)
-    elif isinstance(errors, cattrs.IterableValidationError):
-        numbered, loose = errors.group_exceptions()
-        for inner, index in numbered:
-            found += _flatten(inner, (*path, str(index.index)))
+    if isinstance(errors, cattrs.ClassValidationError | cattrs.IterableValidationError):
+        noted, loose = errors.group_exceptions()
+        for inner, note in noted:
+            step = note.name if isinstance(note, cattrs.AttributeValidationNote) else str(note.index)
+            yield from _flatten(inner, (*path, step))
         for inner in loose:
-            found += _flatten(inner, path)
+            yield from _flatten(inner, path)
     elif isinstance(errors, cattrs.ForbiddenExtraKeysError):
-        found += [((*path, key), "no such setting") for key in sorted(errors.extra_fields)]
+        for key in sorted(errors.extra_fields):
+            yield (*path, key), _unknown(key, [field.name for field in attrs.fields(errors.cl)])
+    elif isinstance(errors, KeyError):
+        yield path, "is missing"
     else:
-        found.append((path, _plain(errors)))
-    return found
-
-
-def _plain(error: BaseException) -> str:
-    """The problem without the value: it may be a secret."""
-    if isinstance(error, KeyError):
-        return f"{error.args[0]} is missing"
-    text = str(error.args[0]) if error.args else type(error).__name__
-    return text.split("(")[0].split(": ")[0].strip()[:160] if "=" in text else text[:160]
-
-
-def _sentence(path: tuple[str, ...], problem: str, origins: Mapping[str, str]) -> str:
-    dotted = ".".join(path)
-    origin = origins.get(".".join(path[:2])) or origins.get("", "settings")
-    return f"{origin}: {dotted}: {problem}"
+        text = str(errors.args[0]) if errors.args else type(errors).__name__
+        quoted = f"'{path[-1]}' " if path else "'"  # attrs' validators begin with the field's name in quotes
+        yield path, (text.removeprefix(quoted) if path else text.split("' ", 1)[-1])[:160]
 
 
 def mask(settings: Settings) -> dict[str, Any]:
