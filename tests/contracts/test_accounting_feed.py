@@ -1,0 +1,158 @@
+"""One contract for every accounting feed: files in a directory, texts in memory."""
+
+import gzip
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from ignite_adapters.memory.accounting import MemoryFeed
+from ignite_adapters.pmta.accounting import DirectoryFeed
+from ignite_domain.errors import PortFailure
+from ignite_domain.governance.accounting import AccountingRecord, Rejected
+from ignite_domain.governance.ports import AccountingFeed, Position
+
+HEADER = "type,timeLogged,envId,queue\r\n"
+FIRST, SECOND = "acct-all-2026-11-02-0001.csv", "acct-all-2026-11-02-0002.csv"
+
+
+def line(number: int, kind: str = "d") -> str:
+    return f"{kind},2026-11-02 09:00:{number % 60:02d}+0000,ig{number},gmail.com/mta1\r\n"
+
+
+class Files(Protocol):
+    feed: AccountingFeed
+
+    def append(self, name: str, text: str) -> None: ...
+    def rename(self, old: str, new: str) -> None: ...
+
+
+class InMemory:
+    def __init__(self) -> None:
+        self.feed = MemoryFeed()
+
+    def append(self, name: str, text: str) -> None:
+        self.feed.files[name] = self.feed.files.get(name, b"") + text.encode()
+
+    def rename(self, old: str, new: str) -> None:
+        self.feed.files[new] = self.feed.files.pop(old)
+
+
+class OnDisk:
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.feed = DirectoryFeed(directory)
+
+    def append(self, name: str, text: str) -> None:
+        with (self.directory / name).open("ab") as file:
+            file.write(text.encode())
+
+    def rename(self, old: str, new: str) -> None:
+        (self.directory / old).rename(self.directory / new)
+
+
+@pytest.fixture(params=["memory", "directory"])
+def files(request: pytest.FixtureRequest, tmp_path: Path) -> Files:
+    return InMemory() if request.param == "memory" else OnDisk(tmp_path)
+
+
+async def read(files: Files, positions: dict[str, Position], limit: int = 1000) -> list[str]:
+    """Read once, move `positions` on, and name what came: an envelope id, or the reason of a refusal."""
+    found = []
+    for batch in await files.feed.read(positions, limit):
+        positions[batch.position.source] = batch.position
+        found += [one.envid if isinstance(one, AccountingRecord) else one.reason for one in batch.entries]
+    return found
+
+
+async def test_what_is_appended_is_read_once(files: Files) -> None:
+    at: dict[str, Position] = {}
+    files.append(FIRST, HEADER + line(1))
+    assert await read(files, at) == ["ig1"]
+    assert await read(files, at) == []
+    files.append(FIRST, line(2) + line(3))
+    assert await read(files, at) == ["ig2", "ig3"]
+
+
+async def test_reading_changes_nothing_until_the_caller_moves_on(files: Files) -> None:
+    files.append(FIRST, HEADER + line(1))
+    assert await read(files, {}) == await read(files, {}) == ["ig1"]
+
+
+async def test_a_line_that_is_still_being_written_waits_for_its_end(files: Files) -> None:
+    at: dict[str, Position] = {}
+    files.append(FIRST, HEADER + line(1) + line(2)[:20])
+    assert await read(files, at) == ["ig1"]
+    files.append(FIRST, line(2)[20:])
+    assert await read(files, at) == ["ig2"]
+
+
+async def test_an_unfinished_line_is_cut_off_once_the_next_file_has_begun(files: Files) -> None:
+    at: dict[str, Position] = {}
+    files.append(FIRST, HEADER + line(1) + line(2)[:20])
+    files.append(SECOND, HEADER + line(3))
+    assert await read(files, at) == ["ig1", "2 fields where the header names 4", "ig3"]
+    assert await read(files, at) == []
+
+
+async def test_a_batch_is_bounded_and_the_next_one_goes_on_with_the_line_numbers_of_the_file(files: Files) -> None:
+    at: dict[str, Position] = {}
+    files.append(FIRST, HEADER + "".join(line(n) for n in range(1, 6)) + "x,1\r\n")
+    assert await read(files, at, 2) == ["ig1", "ig2"]
+    assert await read(files, at, 3) == ["ig3", "ig4", "ig5"]
+    (batch,) = await files.feed.read(at, 10)
+    assert batch.entries == [Rejected(7, "unknown record type")]
+
+
+async def test_files_are_read_in_order_of_name_and_each_starts_with_its_own_header(files: Files) -> None:
+    files.append(SECOND, "type,timeLogged,queue,envId\r\n" + "d,1793610000,q/v,ig9\r\n")
+    files.append(FIRST, HEADER + line(1))
+    assert await read(files, {}) == ["ig1", "ig9"]
+
+
+async def test_a_renamed_file_is_the_same_file(files: Files) -> None:
+    at: dict[str, Position] = {}
+    files.append(FIRST, HEADER + line(1))
+    await read(files, at)
+    files.append(FIRST, line(2))
+    files.rename(FIRST, "moved.csv")
+    assert await read(files, at) == ["ig2"]
+
+
+async def test_a_name_that_is_used_again_is_another_file(files: Files) -> None:
+    at: dict[str, Position] = {}
+    files.append(FIRST, HEADER + line(1) + line(2))
+    await read(files, at)
+    files.rename(FIRST, "old.csv.moved-away")
+    files.append(FIRST, HEADER + line(7))
+    assert await read(files, at) == ["ig7"]
+
+
+async def test_a_file_without_a_whole_record_is_left_alone(files: Files) -> None:
+    files.append(FIRST, HEADER)
+    assert await files.feed.read({}, 10) == []
+
+
+async def test_a_file_gzipped_after_it_was_read_half_is_read_on_where_it_was(tmp_path: Path) -> None:
+    files, at = OnDisk(tmp_path), dict[str, Position]()
+    files.append(FIRST, HEADER + line(1))
+    await read(files, at)
+    (tmp_path / FIRST).unlink()
+    packed = gzip.compress((HEADER + line(1) + line(2)).encode())
+    (tmp_path / f"{FIRST}.gz").write_bytes(packed[:-12])  # gzip is still at it
+    assert await read(files, at) == []
+    (tmp_path / f"{FIRST}.gz").write_bytes(packed)
+    assert await read(files, at) == ["ig2"]
+    assert await read(files, at) == []
+
+
+async def test_a_damaged_gzip_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    files = OnDisk(tmp_path)
+    (tmp_path / f"{FIRST}.gz").write_bytes(b"no gzip at all")
+    files.append(SECOND, HEADER + line(3))
+    assert await read(files, {}) == ["ig3"]
+
+
+async def test_a_directory_that_is_not_there_is_the_ports_failure(tmp_path: Path) -> None:
+    with pytest.raises(PortFailure, match="accounting files"):
+        await DirectoryFeed(tmp_path / "nowhere").read({}, 10)
