@@ -7,7 +7,9 @@ for what we know to be personal or secret, by pattern for what slipped into a me
 import logging
 import re
 import sys
+import threading
 from collections.abc import Mapping, MutableMapping
+from types import TracebackType
 from typing import IO, Any, Final
 
 import orjson
@@ -17,14 +19,21 @@ SECRET_KEYS: Final = frozenset(
     "email address recipient rcpt to first_name last_name name_of_person token key password secret dsn authorization "
     "cookie x-api-key api_key raw".split()
 )
+_LOCAL: Final = r"\w.!#$%&'*+/=?^`{|}~-"
 _PATTERNS: Final = (
-    (re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+"), "[address]"),
+    (re.compile(r"(\w://[^:/\s@]+:)[^\s/]+@"), r"\1[secret]@"),
+    # An address: plain or quoted local part, @ or its percent form, a domain or an address literal. It begins
+    # where a run of such characters begins, so that a long run without @ is looked at once.
+    (
+        re.compile(rf"""(?:"[^"\n]{{1,64}}"|(?<![{_LOCAL}])[{_LOCAL}]+)(?:@|%40)(?:\[[\w.:]+\]|[\w-]+(?:\.[\w-]+)+)"""),
+        "[address]",
+    ),
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]+"), r"\1 [secret]"),
     (re.compile(r"(/(?:t/[oc]|u|console)/)[^\s\"'?]+"), r"\1[token]"),
     (re.compile(r"(?i)([?&](?:eid|sid|token|key)=)[^&\s\"']+"), r"\1[token]"),
-    (re.compile(r"(postgres(?:ql)?://[^:/\s]+:)[^@\s]+@"), r"\1[secret]@"),
     (re.compile(r"(?i)\b(password|api[_-]?key|secret)\s*[=:]\s*\S+"), r"\1=[secret]"),
 )
+_JSON_INTEGERS: Final = 1 << 63
 
 
 def redact(text: str) -> str:
@@ -41,12 +50,12 @@ def _clean(value: Any) -> Any:
         return redact(value.decode(errors="replace"))
     if isinstance(value, Mapping):
         return {
-            str(key): "[redacted]" if str(key).lower() in SECRET_KEYS and one not in (None, "") else _clean(one)
+            redact(str(key)): "[redacted]" if str(key).lower() in SECRET_KEYS and one not in (None, "") else _clean(one)
             for key, one in value.items()
         }
     if isinstance(value, list | tuple | set | frozenset):
         return [_clean(one) for one in value]
-    if value is None or isinstance(value, int | float):
+    if value is None or isinstance(value, float) or (isinstance(value, int) and abs(value) < _JSON_INTEGERS):
         return value
     return redact(str(value))
 
@@ -59,6 +68,13 @@ def redactor(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping
 
 def _dumps(event: Any, **_: Any) -> str:
     return orjson.dumps(event, default=str).decode()
+
+
+def _crashed(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    """What Python would print raw to standard error: a driver's message may quote an address."""
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    structlog.get_logger("ignite").critical("process.crashed", exc_info=(kind, error, trace))
 
 
 def configure(level: str = "info", stream: IO[str] | None = None) -> None:
@@ -88,6 +104,9 @@ def configure(level: str = "info", stream: IO[str] | None = None) -> None:
             ],
         )
     )
+    logging.captureWarnings(True)
+    sys.excepthook = _crashed
+    threading.excepthook = lambda told: _crashed(told.exc_type, told.exc_value, told.exc_traceback)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
