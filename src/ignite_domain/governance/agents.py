@@ -4,7 +4,6 @@ An agent decides for itself alone: whether its evidence holds, what it is about 
 provider), and why. It never looks at other agents; `orchestrator` settles what they wish.
 """
 
-import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -14,6 +13,7 @@ import attrs
 from ignite_domain.governance.rules import BY_AGENT, DOMINANT_SHARE, WIDE_SHARE, Rule, Scope, Test
 from ignite_domain.governance.signals import CUSUM, ELSEWHERE, HOST, Seen, Signal, SignalProcessor
 from ignite_domain.governance.words import Action, AgentKind, Decision, TargetType
+from ignite_domain.inference import wilson_lower
 from ignite_domain.isps import Isp
 
 NO_FEEDBACK: Final = frozenset({Isp.GMAIL, Isp.APPLE})
@@ -26,15 +26,6 @@ _TARGET: Final[Mapping[Scope, TargetType]] = {
     Scope.COLD: TargetType.VMTA,
     Scope.HOST: TargetType.HOST,
 }
-
-
-def wilson_lower(x: int, n: int, z: float) -> float:
-    """Lower end of Wilson's score interval for x events in n."""
-    if n == 0:
-        return 0.0
-    share, square = x / n, z * z
-    spread = z * math.sqrt(share * (1 - share) / n + square / (4 * n * n))
-    return max(0.0, (share + square / (2 * n) - spread) / (1 + square / n))
 
 
 @attrs.frozen

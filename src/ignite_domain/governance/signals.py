@@ -17,6 +17,9 @@ from ignite_domain.isps import Isp
 ELSEWHERE: Final = "elsewhere"
 HOST: Final = "host"
 KEPT_MINUTES: Final = 60
+KEPT_HOURS: Final = 24
+WINDOWS_S: Final = (300, 3600, 86_400)
+"""The windows that are stored for people to look at; rules may use any up to the longest."""
 HISTORY_MINUTES: Final = 5
 REPLY_WINDOW_S: Final = 600
 REPLIES_KEPT: Final = 64
@@ -33,12 +36,21 @@ class Signal(StrEnum):
 
 @attrs.frozen
 class Cusum:
-    """Integer lattice CUSUM: +up on an event, −1 otherwise; alarm at H (governance page, "Alarms")."""
+    """Integer lattice CUSUM: +up on an event, −1 otherwise; alarm at H (governance page, "Alarms").
+
+    `arl0` is the mean number of messages to a false alarm at p0, rounded to 10,000.
+    """
 
     up: int
     alarm: int
     p0: float
     p1: float
+    arl0: int
+
+    @property
+    def ceiling(self) -> int:
+        """S stops here: an incident that lasted long must not take as long again to be forgotten."""
+        return 2 * self.alarm
 
 
 CUSUM: Final[Mapping[Signal, Cusum]] = {

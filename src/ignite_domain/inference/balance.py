@@ -1,0 +1,15 @@
+"""Did the assignment come out as it should: the sample ratio check."""
+
+from collections.abc import Sequence
+
+from ignite_domain.inference.special import gamma_sf
+
+
+def srm_chi_square(observed: Sequence[int], weights: Sequence[float]) -> dict[str, float]:
+    """Pearson's test of counts against shares; `p_value` is for one planned look."""
+    total, whole = sum(observed), sum(weights)
+    chi2 = sum(
+        (count - total * weight / whole) ** 2 / (total * weight / whole)
+        for count, weight in zip(observed, weights, strict=True)
+    )
+    return {"chi2": chi2, "p_value": gamma_sf(chi2 / 2, (len(observed) - 1) / 2)}
