@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import attrs
 
-from ignite_domain.governance.rules import BY_AGENT, DOMINANT_SHARE, WIDE_SHARE, Rule, Scope, Test
+from ignite_domain.governance.rules import BY_AGENT, COMPANY_SHARE, DOMINANT_SHARE, WIDE_SHARE, Rule, Scope, Test
 from ignite_domain.governance.signals import CUSUM, ELSEWHERE, HOST, Seen, Signal, SignalProcessor
 from ignite_domain.governance.words import Action, AgentKind, Decision, TargetType
 from ignite_domain.inference import wilson_lower
@@ -30,11 +30,19 @@ _TARGET: Final[Mapping[Scope, TargetType]] = {
 
 @attrs.frozen
 class View:
-    """What agents may look at. `cold` maps the addresses under the warm-up ladder to their VMTAs."""
+    """What agents may look at. `cold` maps the addresses under the warm-up ladder to their VMTAs.
+
+    Windows end at `edge`: now, or, while the log has not been read to its end, the last record read.
+    """
 
     signals: SignalProcessor
     cold: Mapping[str, str]
     now: datetime
+    read_to: datetime | None = None
+
+    @property
+    def edge(self) -> datetime:
+        return min(self.now, self.read_to) if self.read_to else self.now
 
 
 @attrs.frozen
@@ -101,13 +109,19 @@ class Agent:
     def _attribute(self, rule: Rule, found: list[Finding], view: View) -> list[Decision]:
         """One address or job: that one. Most of them together: the provider, and nobody is quarantined."""
         if rule.scope is Scope.IP:
-            addresses = [
-                ip
+            attempts = {
+                ip: view.signals.seen(self.label, "ip", ip, Signal.ATTEMPT, rule.window_s, view.edge)
                 for ip in view.signals.scopes(self.label, "ip")
-                if view.signals.seen(self.label, "ip", ip, Signal.ATTEMPT, 3600, view.now).n
-            ]
-            if len(found) > 1 and len(found) >= WIDE_SHARE * len(addresses):
-                many = f"{len(found)} of {len(addresses)} addresses are refused together"
+            }
+            active = [ip for ip, seen in attempts.items() if seen.n]
+            blamed = {one.scope for one in found}
+            others = [attempts[ip] for ip in active if ip not in blamed]
+            rest = Seen(sum(one.n for one in others), sum(one.x for one in others))
+            together = len(found) > 1 and len(found) >= WIDE_SHARE * len(active)
+            if together or (rule.test is Test.REPLY and rest.share >= COMPANY_SHARE):
+                many = f"{len(found)} of {len(active)} addresses are refused together"
+                if not together:
+                    many = f"the other addresses are refused too ({_share(rest)})"
                 text = f"{many}, so it is the provider: {found[0].text}"
                 return [
                     self._wish(
@@ -120,14 +134,18 @@ class Agent:
                     )
                 ]
         if rule.scope is Scope.JOB:
-            whole = view.signals.seen(self.label, "isp", self.label, rule.signal, 3600, view.now)
+            whole = view.signals.seen(self.label, "isp", self.label, rule.signal, 3600, view.edge)
             dominant = [
                 one
                 for one in found
-                if view.signals.seen(self.label, "job", one.scope, rule.signal, 3600, view.now).x
+                if view.signals.seen(self.label, "job", one.scope, rule.signal, 3600, view.edge).x
                 >= DOMINANT_SHARE * whole.x
             ]
-            jobs = view.signals.scopes(self.label, "job")
+            jobs = [
+                job
+                for job in view.signals.scopes(self.label, "job")
+                if view.signals.seen(self.label, "job", job, rule.signal, 3600, view.edge).n
+            ]
             if not dominant or len(jobs) < 2:
                 wide = next(
                     (one for one in BY_AGENT[self.kind] if one.scope is Scope.ISP and one.signal is rule.signal), rule
@@ -190,8 +208,8 @@ def _cusum(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> Fin
     statistic = view.signals.statistic(isp, scope_type, scope, rule.signal)
     if statistic < level.alarm:
         return None
-    seen = view.signals.seen(isp, scope_type, scope, rule.signal, 3600, view.now)
-    if seen.x < rule.at_least:
+    seen = view.signals.seen(isp, scope_type, scope, rule.signal, 3600, view.edge)
+    if seen.x < max(1, rule.at_least):  # an alarm of yesterday's records says nothing about now
         return None
     figures = {
         "n": seen.n,
@@ -201,6 +219,7 @@ def _cusum(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> Fin
         "p1": level.p1,
         "S": statistic,
         "H": level.alarm,
+        "arl0": level.arl0,
     }
     return Finding(
         rule, scope, figures, f"{rule.says}: {_share(seen)} in the last hour, alarm {statistic} of {level.alarm}"
@@ -208,7 +227,7 @@ def _cusum(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> Fin
 
 
 def _share_test(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> Finding | None:
-    seen = view.signals.seen(isp, scope_type, scope, rule.signal, rule.window_s, view.now)
+    seen = view.signals.seen(isp, scope_type, scope, rule.signal, rule.window_s, view.edge)
     if seen.x < rule.at_least or wilson_lower(seen.x, seen.n, rule.z) <= rule.limit:
         return None
     figures = _figures(rule, seen) | {"lower": round(wilson_lower(seen.x, seen.n, rule.z), 5), "limit": rule.limit}
@@ -216,12 +235,12 @@ def _share_test(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -
 
 
 def _reply(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> Finding | None:
-    said = view.signals.replies(isp, scope_type, scope, view.now)
+    said = view.signals.replies(isp, scope_type, scope, view.edge)
     matching = {name: count for name, (kind, count) in said.items() if kind in rule.replies}
     if not matching:
         return None
     name = max(matching, key=lambda key: (matching[key], key))
-    seen = view.signals.seen(isp, scope_type, scope, Signal.ATTEMPT, rule.window_s, view.now)
+    seen = view.signals.seen(isp, scope_type, scope, Signal.ATTEMPT, rule.window_s, view.edge)
     # A busy stream always holds a few unrelated refusals; they must be a share worth acting on.
     if matching[name] < rule.at_least or wilson_lower(seen.x, seen.n, rule.z) <= rule.limit:
         return None
@@ -232,8 +251,8 @@ def _reply(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> Fin
 
 
 def _silence(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> Finding | None:
-    refused = view.signals.seen(isp, scope_type, scope, rule.signal, rule.window_s, view.now)
-    attempts = view.signals.seen(isp, scope_type, scope, Signal.ATTEMPT, rule.window_s, view.now)
+    refused = view.signals.seen(isp, scope_type, scope, rule.signal, rule.window_s, view.edge)
+    attempts = view.signals.seen(isp, scope_type, scope, Signal.ATTEMPT, rule.window_s, view.edge)
     if refused.x < rule.at_least or attempts.n > attempts.x:
         return None
     return Finding(rule, scope, _figures(rule, refused), f"{rule.says}: {refused.x} in {rule.window_s // 60} minutes")

@@ -169,7 +169,7 @@ class Orchestrator:
                     DecisionStatus.PROPOSED,
                     f"would stop {100 * share:.0f} % of the host's mail; a person must agree",
                 )
-        if wish.action not in PMTA_LEVER:
+        if wish.action is Action.WARN or (wish.action not in PMTA_LEVER and mode is Mode.ACT):
             return DecisionStatus.APPLIED, "takes effect inside"
         if mode is Mode.ACT:
             return DecisionStatus.APPROVED, ""

@@ -1,7 +1,7 @@
 """The rule table: what each kind of agent looks for, and what it asks for when it finds it.
 
 One table that agents walk, `ignite rules` prints and the documentation is generated from. Decides
-thresholds, actions and lifetimes; how evidence is weighed is decided in `evidence`, conflicts in
+thresholds, actions and lifetimes; how evidence is weighed is decided in `agents`, conflicts in
 `orchestrator`. Sources: governance page ("Alarms", "Deterministic lane", "Hysteresis and recovery").
 """
 
@@ -12,7 +12,7 @@ from typing import Final
 
 import attrs
 
-from ignite_domain.governance.signals import CUSUM, Signal
+from ignite_domain.governance.signals import CUSUM, WINDOWS_S, Signal
 from ignite_domain.governance.words import OWNER, Action, AgentKind
 
 
@@ -65,6 +65,19 @@ _HOUR: Final = timedelta(hours=1)
 
 RULES: Final[tuple[Rule, ...]] = (
     Rule(
+        name="nothing-accepted",
+        version=1,
+        agent=AgentKind.THROTTLE,
+        test=Test.SILENCE,
+        signal=Signal.DEFERRAL,
+        scope=Scope.ISP,
+        action=Action.THROTTLE,
+        lifetime=_HALF_HOUR,
+        says="everything is deferred and nothing is accepted",
+        at_least=10,
+        parameters={"factor": 0.1},
+    ),
+    Rule(
         name="rate-limit-reply",
         version=1,
         agent=AgentKind.THROTTLE,
@@ -74,8 +87,9 @@ RULES: Final[tuple[Rule, ...]] = (
         action=Action.THROTTLE,
         lifetime=_HALF_HOUR,
         says="the provider says that it is too much",
-        limit=0.03,
+        limit=0.05,
         at_least=2,
+        z=2.58,
         replies=frozenset({"rate_limit", "connection_limit", "deferred_reputation"}),
         parameters={"factor": 0.5},
     ),
@@ -115,7 +129,7 @@ RULES: Final[tuple[Rule, ...]] = (
         says="complaints are above 0.1 % of delivered mail",
         limit=0.001,
         at_least=3,
-        window_s=3600,
+        window_s=86_400,
     ),
     Rule(
         name="complaint-rise",
@@ -128,6 +142,20 @@ RULES: Final[tuple[Rule, ...]] = (
         lifetime=_HOUR,
         says="complaints have risen from at most 0.05 % towards 0.3 %",
         at_least=3,
+    ),
+    Rule(
+        name="authentication-refused",
+        version=1,
+        agent=AgentKind.REPUTATION,
+        test=Test.REPLY,
+        signal=Signal.ATTEMPT,
+        scope=Scope.ISP,
+        action=Action.WARN,
+        lifetime=_HOUR,
+        says="the provider finds fault with our authentication or configuration; a person must look",
+        limit=0.02,
+        at_least=2,
+        replies=frozenset({"auth", "tls"}),
     ),
     Rule(
         name="address-refused",
@@ -186,6 +214,21 @@ RULES: Final[tuple[Rule, ...]] = (
         window_s=3600,
     ),
     Rule(
+        name="bounce-flood",
+        version=1,
+        agent=AgentKind.EMERGENCY,
+        test=Test.SHARE,
+        signal=Signal.BOUNCE,
+        scope=Scope.ISP,
+        action=Action.EMERGENCY_HALT,
+        lifetime=_HOUR,
+        says="more than a quarter of five minutes' mail meets dead addresses",
+        limit=0.25,
+        at_least=5,
+        window_s=300,
+        z=3.09,
+    ),
+    Rule(
         name="bounce-rise-of-a-job",
         version=1,
         agent=AgentKind.EMERGENCY,
@@ -206,21 +249,6 @@ RULES: Final[tuple[Rule, ...]] = (
         action=Action.PAUSE_QUEUE,
         lifetime=_HOUR,
         says="dead addresses have risen from at most 3 % towards 8 %, in more than one job",
-    ),
-    Rule(
-        name="bounce-flood",
-        version=1,
-        agent=AgentKind.EMERGENCY,
-        test=Test.SHARE,
-        signal=Signal.BOUNCE,
-        scope=Scope.ISP,
-        action=Action.EMERGENCY_HALT,
-        lifetime=_HOUR,
-        says="more than a quarter of five minutes' mail meets dead addresses",
-        limit=0.25,
-        at_least=5,
-        window_s=300,
-        z=3.09,
     ),
     Rule(
         name="host-bounce-flood",
@@ -255,6 +283,8 @@ WIDE_SHARE: Final = 0.6
 """If at least this share of the addresses is refused together, it is the provider, not an address."""
 DOMINANT_SHARE: Final = 0.8
 """One job dominates if it carries this share of the events."""
+COMPANY_SHARE: Final = 0.3
+"""If the other addresses together are refused this often, one address is in company, and not to blame."""
 
 
 @attrs.frozen
@@ -283,6 +313,6 @@ def faults(rules: Sequence[Rule] = RULES) -> list[str]:
             found.append(f"{rule.id}: names no reply classes")
         if rule.test in (Test.SHARE, Test.REPLY) and not 0 < rule.limit < 1:
             found.append(f"{rule.id}: needs a limit between 0 and 1")
-        if rule.window_s > 3600:
-            found.append(f"{rule.id}: signals are kept for an hour")
+        if rule.window_s > WINDOWS_S[-1]:
+            found.append(f"{rule.id}: signals are kept for a day")
     return found

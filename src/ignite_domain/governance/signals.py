@@ -54,11 +54,11 @@ class Cusum:
 
 
 CUSUM: Final[Mapping[Signal, Cusum]] = {
-    Signal.DEFERRAL: Cusum(4, 40, 0.10, 0.30),
-    Signal.BOUNCE: Cusum(19, 206, 0.03, 0.08),
-    Signal.REFUSAL: Cusum(22, 169, 0.02, 0.08),
-    # the unit is 100 delivered messages; counted per message in hundredths of a step
-    Signal.COMPLAINT: Cusum(700, 2800, 0.0005, 0.003),
+    Signal.DEFERRAL: Cusum(4, 40, 0.10, 0.30, 1_810_000),
+    Signal.BOUNCE: Cusum(19, 206, 0.03, 0.08, 1_870_000),
+    Signal.REFUSAL: Cusum(22, 169, 0.02, 0.08, 1_920_000),
+    # the table's unit is 100 delivered messages; counted here per message in hundredths of a step
+    Signal.COMPLAINT: Cusum(700, 2800, 0.0005, 0.003, 1_580_000),
 }
 """Rows of the table for streams of up to 36,000 messages in 30 days; `tests` derive H again."""
 
@@ -97,7 +97,8 @@ Key = tuple[str, str, str, str]  # isp, scope type, scope, signal
 
 @attrs.define(slots=True)
 class _Count:
-    buckets: dict[int, list[int]] = attrs.field(factory=dict)  # minute -> [n, x]
+    buckets: dict[int, list[int]] = attrs.field(factory=dict)  # minute -> [n, x], an hour of them
+    hours: dict[int, list[int]] = attrs.field(factory=dict)  # hour -> [n, x], a day of them
     s: int = 0
 
     def add(self, minute: int, events: int, cusum: Cusum | None, exposure: int = 1) -> None:
@@ -109,8 +110,25 @@ class _Count:
                     del self.buckets[old]
         bucket[0] += exposure
         bucket[1] += events
+        hour = self.hours.get(minute // 60)
+        if hour is None:
+            hour = self.hours[minute // 60] = [0, 0]
+            for old in [h for h in self.hours if h < minute // 60 - KEPT_HOURS]:
+                del self.hours[old]
+        hour[0] += exposure
+        hour[1] += events
         if cusum is not None:
-            self.s = max(0, self.s + (cusum.up if events else -1))
+            self.s = min(cusum.ceiling, max(0, self.s + (cusum.up if events else -1)))
+
+    def inside(self, seconds: int, now: int) -> "Seen":
+        """n and x in the last `seconds` before the minute `now`; above an hour in whole hours, the current included."""
+        if seconds <= 3600:
+            first = now - seconds // 60
+            pairs = [pair for minute, pair in self.buckets.items() if minute > first]
+        else:
+            first = now // 60 - seconds // 3600
+            pairs = [pair for hour, pair in self.hours.items() if hour > first]
+        return Seen(sum(n for n, _ in pairs), sum(x for _, x in pairs))
 
 
 @attrs.frozen(slots=True)
@@ -146,9 +164,10 @@ class SignalProcessor:
                 self._replies[key] = {str(who): int(at) for who, at in row.state["recipients"]}
                 self._said.setdefault(key[:3], set()).add(row.signal)
                 self._kinds[row.signal] = str(row.state["kind"])
-            else:
+            elif row.state:
                 buckets = {int(minute): [int(n), int(x)] for minute, n, x in row.state["buckets"]}
-                self._counts[key] = _Count(buckets, row.s)
+                hours = {int(hour): [int(n), int(x)] for hour, n, x in row.state["hours"]}
+                self._counts[key] = _Count(buckets, hours, row.s)
                 self._scopes.setdefault(key[:2], set()).add(row.scope)
 
     def observe(self, outcomes: Sequence[Outcome]) -> int:
@@ -215,20 +234,12 @@ class SignalProcessor:
         self._changed.add(key)
 
     def seen(self, isp: str, scope_type: str, scope: str, signal: Signal, seconds: int, now: datetime) -> Seen:
-        """n and x in the last `seconds` (whole minutes, at most an hour) before `now`."""
+        """n and x in the last `seconds` before `now`: in whole minutes up to an hour, above in whole hours up to 24."""
         count = self._counts.get((isp, scope_type, scope, signal.value))
-        if count is None:
-            return Seen()
-        first = _minute(now) - seconds // 60
-        n = x = 0
-        for minute, (exposure, events) in count.buckets.items():
-            if minute > first:
-                n += exposure
-                x += events
-        return Seen(n, x)
+        return count.inside(seconds, _minute(now)) if count else Seen()
 
     def since(self, isp: str, scope_type: str, scope: str, signal: Signal, at: datetime) -> Seen:
-        """n and x in whole minutes after the one of `at`."""
+        """n and x in whole minutes after the one of `at`, as far back as an hour is kept."""
         count = self._counts.get((isp, scope_type, scope, signal.value))
         if count is None:
             return Seen()
@@ -262,7 +273,7 @@ class SignalProcessor:
         owners: dict[Isp, int] = {}
         for queue in self.scopes(isp.value, "queue"):
             attempts = {
-                brand: self.seen(brand.value, "queue", queue, Signal.ATTEMPT, 3600, now).n
+                brand: self.seen(brand.value, "queue", queue, Signal.ATTEMPT, 86_400, now).n
                 for brand in Isp
                 if queue in self._scopes.get((brand.value, "queue"), ())
             }
@@ -287,13 +298,13 @@ class SignalProcessor:
 
     def take_changes(self, now: datetime) -> tuple[list[StoredSignal], list[HistoryPoint]]:
         """The rows that changed since the last call, and the chart points they touch."""
-        rows = [self._row(key, now) for key in sorted(self._changed)]
+        rows = [row for key in sorted(self._changed) for row in self._rows(key, now)]
         points = [point for isp, number in sorted(self._slices) for point in self._slice(isp, number)]
         self._changed.clear()
         self._slices.clear()
         return rows, points
 
-    def _row(self, key: Key, now: datetime) -> StoredSignal:
+    def _rows(self, key: Key, now: datetime) -> list[StoredSignal]:
         isp, scope_type, scope, signal = key
         if signal.startswith("reply:"):
             recipients = self._replies[key]
@@ -301,11 +312,18 @@ class SignalProcessor:
             recent = {who: at for who, at in recipients.items() if at > limit}
             self._replies[key] = recent
             state: dict[str, Any] = {"kind": self._kinds.get(signal, ""), "recipients": list(recent.items())}
-            return StoredSignal(isp, scope_type, scope, signal, REPLY_WINDOW_S, len(recent), len(recent), 0, state)
+            return [StoredSignal(isp, scope_type, scope, signal, REPLY_WINDOW_S, len(recent), len(recent), 0, state)]
         count = self._counts[key]
-        window = self.seen(isp, scope_type, scope, Signal(signal), 3600, now)
-        buckets = [[minute, n, x] for minute, (n, x) in sorted(count.buckets.items())]
-        return StoredSignal(isp, scope_type, scope, signal, 3600, window.n, window.x, count.s, {"buckets": buckets})
+        state = {
+            "buckets": [[minute, n, x] for minute, (n, x) in sorted(count.buckets.items())],
+            "hours": [[hour, n, x] for hour, (n, x) in sorted(count.hours.items())],
+        }
+        rows = []
+        for window in WINDOWS_S:
+            seen = count.inside(window, _minute(now))
+            kept = state if window == WINDOWS_S[-1] else {}
+            rows.append(StoredSignal(isp, scope_type, scope, signal, window, seen.n, seen.x, count.s, kept))
+        return rows
 
     def _slice(self, isp: str, number: int) -> list[HistoryPoint]:
         at = datetime.fromtimestamp(number * HISTORY_MINUTES * 60, UTC)
