@@ -271,8 +271,13 @@ create table automation_flows (
     name         text not null unique,
     trigger      text not null,                        -- an EventType
     steps        jsonb not null,
+    min_score    numeric(3,2) not null default 0.50,    -- at the time of entry
+    share        int not null default 100 check (share between 1 and 100),  -- percent of those who qualify, by hash
     status       text not null default 'active' check (status in ('active', 'paused')),
-    campaign_id  bigint references mailing_campaigns,
+    campaign_id  bigint not null references mailing_campaigns,  -- of the flow's one mail
+    seen_id      bigint not null default 0,            -- events up to here have been looked at
+    horizon_id   bigint,                               -- next: up to here, once every transaction that
+    horizon_xid  xid8,                                 -- began before this one has ended
     created_at   timestamptz not null
 );
 create table automation_executions (
