@@ -1,4 +1,7 @@
-"""Puts the HTTP rooms together into one Litestar application. Decides headers, limits and order only."""
+"""Puts the HTTP rooms together into one Litestar application. Decides headers, limits and order only.
+
+Open without a key are `/health/*`, `/t/*`, `/u/*`, the site's beacon, the console's empty page and `/schema`.
+"""
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -6,8 +9,9 @@ from typing import Any, Final
 
 import attrs
 from litestar import Litestar, Response, get
-from litestar.datastructures import ResponseHeader
+from litestar.datastructures import MutableScopeHeaders
 from litestar.openapi import OpenAPIConfig
+from litestar.types import Message, Scope
 
 from ignite_app.http import problems
 from ignite_app.http.auth import Gatekeeper
@@ -31,6 +35,14 @@ class HttpDeps:
     lifespan: Sequence[Callable[[Litestar], AbstractAsyncContextManager[None]]] = ()
 
 
+async def _harden(message: Message, _: Scope) -> None:
+    """Security headers on every answer, refusals and unknown paths included; a route's own choice wins."""
+    if message["type"] == "http.response.start":
+        headers = MutableScopeHeaders.from_message(message)
+        for name, value in SECURITY.items():
+            headers.setdefault(name, value)
+
+
 def create_app(deps: HttpDeps) -> Litestar:
     """The application. Nothing is opened before its lifespan starts."""
 
@@ -52,7 +64,7 @@ def create_app(deps: HttpDeps) -> Litestar:
         middleware=[deps.gatekeeper.middleware],
         exception_handlers=problems.HANDLERS,
         request_max_body_size=MAX_BODY,
-        response_headers=[ResponseHeader(name=name, value=value) for name, value in SECURITY.items()],
+        before_send=[_harden],
         lifespan=list(deps.lifespan),
         openapi_config=OpenAPIConfig(title="IGNITE", version="1", path="/schema"),
         logging_config=None,

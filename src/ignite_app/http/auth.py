@@ -7,7 +7,6 @@ name is the author in the audit.
 import hashlib
 import hmac
 from collections.abc import Mapping
-from http.cookies import SimpleCookie
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -32,13 +31,35 @@ PREFIX: Final = "/api/v1"
 WS_DENIED: Final = 4401
 
 
+def _bearer(header: str) -> str:
+    """The key of an Authorization header; the scheme's name may be written in any case (RFC 9110)."""
+    scheme, _, key = header.partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""
+
+
+def _cookie(header: str, wanted: str) -> str | None:
+    """One cookie of the header. What other programs of this host put there may be malformed."""
+    for part in header.split(";"):
+        name, _, value = part.strip().partition("=")
+        if name == wanted:
+            return value.strip('"')
+    return None
+
+
 @attrs.define
 class Gatekeeper:
-    """`keys`: name -> key. `console_token`: of the one-time link; empty switches the console off."""
+    """`keys`: name -> key. `console_token`: of the one-time link; empty switches the console off.
+
+    The link works once in the life of a process; after a restart the cookie goes on working, and so does the link.
+    """
 
     keys: Mapping[str, Secret]
     console_token: Secret = Secret("")
     link_used: bool = False
+
+    def cookie_name(self) -> str:
+        """Of its own for every token: consoles on other ports of 127.0.0.1 share the jar."""
+        return f"{COOKIE}_{hashlib.sha256(self.console_token.encode()).hexdigest()[:8]}"
 
     def cookie_value(self) -> str:
         """What the console's cookie must hold; it dies with the token."""
@@ -46,16 +67,16 @@ class Gatekeeper:
 
     def author(self, headers: Mapping[str, str], *, same_origin: bool) -> str | None:
         """The name of the caller, or None. A cookie counts only for requests from our own pages."""
-        given = headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ")
+        given = headers.get("x-api-key") or _bearer(headers.get("authorization", ""))
         if given:
             found = None
             for name, key in self.keys.items():  # all of them, so that timing tells nothing
                 if key and hmac.compare_digest(given.encode(), key.encode()):
                     found = name
             return found
-        cookies: SimpleCookie = SimpleCookie(headers.get("cookie", ""))
-        if self.console_token and COOKIE in cookies and same_origin:
-            return CONSOLE_AUTHOR if hmac.compare_digest(cookies[COOKIE].value, self.cookie_value()) else None
+        shown = _cookie(headers.get("cookie", ""), self.cookie_name())
+        if self.console_token and shown is not None and same_origin:
+            return CONSOLE_AUTHOR if hmac.compare_digest(shown.encode(), self.cookie_value().encode()) else None
         return None
 
     def middleware(self, app: ASGIApp) -> ASGIApp:
@@ -106,7 +127,9 @@ class Gatekeeper:
             if not fits or self.link_used:
                 raise NotFoundException("this link is not valid, or was used already")
             self.link_used = True
-            cookie = Cookie(key=COOKIE, value=self.cookie_value(), httponly=True, samesite="strict", path="/")
+            cookie = Cookie(
+                key=self.cookie_name(), value=self.cookie_value(), httponly=True, samesite="strict", path="/"
+            )
             return Redirect("/", status_code=303, cookies=[cookie])
 
         return [sign_in]

@@ -11,11 +11,13 @@ from litestar.params import FromPath, FromQuery
 from ignite_adapters.postgres.pool import Pool
 from ignite_adapters.postgres.reading import ReadingRoom, Row, loop_counts
 from ignite_app.clock import Clock
+from ignite_app.http.bodies import decode
 from ignite_domain.errors import BadInput, NotFound
 from ignite_domain.subscribers import EmailAddress, SuppressionReason, SuppressionStore
 from ignite_domain.subscribers.address import hash_of, md5_in
 
 MAX_LIMIT: Final = 1000
+MAX_HOURS: Final = 24 * 90  # the history is kept so long
 _LAST: Final = (1 << 63) - 1
 
 
@@ -44,6 +46,17 @@ def _limit(limit: int) -> int:
     return limit
 
 
+def _key(number: int) -> int:
+    """An id to read on from; every number outside the ids' range stands for its end."""
+    return min(max(number, 0), _LAST)
+
+
+def _hash(text: str) -> str:
+    if text and md5_in(text) != text:
+        raise BadInput("after: must be the last hash of the page before")
+    return text
+
+
 def _md5(text: str) -> str:
     return md5_in(text) or hash_of(EmailAddress.parse(text).text)
 
@@ -63,17 +76,17 @@ def routes(deps: ReadingDeps) -> list[Any]:
     ) -> dict[str, Any]:
         """People in order of id; `email` finds one by address."""
         wanted = EmailAddress.parse(email).text if email else None
-        return _page(await room.subscribers(after, _limit(limit), wanted), limit)
+        return _page(await room.subscribers(_key(after), _limit(limit), wanted), limit)
 
     @get("/api/v1/suppressions", tags=["suppressions"])
     async def suppressions(after: FromQuery[str] = "", limit: FromQuery[int] = 100) -> dict[str, Any]:
         """The global list, by hash; it holds no addresses."""
-        return _page(await room.suppressions(after, _limit(limit)), limit)
+        return _page(await room.suppressions(_hash(after), _limit(limit)), limit)
 
     @post("/api/v1/suppressions", tags=["suppressions"], status_code=201)
-    async def suppress(data: SuppressionIn, request: Request[Any, Any, Any]) -> dict[str, Any]:
-        """Put one address on the list by hand; the caller's name is kept as the source."""
-        md5 = _md5(data.address)
+    async def suppress(request: Request[Any, Any, Any]) -> dict[str, Any]:
+        """Put one address on the list by hand: `{"address"}`; the caller's name is kept as the source."""
+        md5 = _md5((await decode(request, SuppressionIn)).address)
         source = f"api:{request.state.author}"
         new, people = await deps.suppressions.suppress([md5], SuppressionReason.LISTED, source, deps.clock.now())
         return {"email_md5": md5, "new": bool(new), "people": people}
@@ -89,17 +102,17 @@ def routes(deps: ReadingDeps) -> list[Any]:
     @get("/api/v1/imports", tags=["imports"])
     async def imports(before: FromQuery[int] = _LAST, limit: FromQuery[int] = 100) -> dict[str, Any]:
         """The import log, newest first."""
-        return _page(await room.imports(before, _limit(limit)), limit)
+        return _page(await room.imports(_key(before), _limit(limit)), limit)
 
     @get("/api/v1/decisions", tags=["decisions"])
     async def decisions(before: FromQuery[int] = _LAST, limit: FromQuery[int] = 100) -> dict[str, Any]:
         """What agents decided, newest first, with reason, rule and evidence."""
-        return _page(await room.decisions(before, _limit(limit)), limit)
+        return _page(await room.decisions(_key(before), _limit(limit)), limit)
 
     @get("/api/v1/decisions/{decision:int}/commands", tags=["decisions"])
     async def commands(decision: FromPath[int]) -> dict[str, Any]:
         """The commands that carried a decision to the MTA, with exit status and what was read back."""
-        return {"items": await room.commands(decision), "next": None}
+        return {"items": await room.commands(_key(decision)), "next": None}
 
     @get("/api/v1/agents", tags=["agents"])
     async def agents() -> dict[str, Any]:
@@ -109,14 +122,18 @@ def routes(deps: ReadingDeps) -> list[Any]:
     @get("/api/v1/signals", tags=["signals"])
     async def signals(hours: FromQuery[float] = 6.0) -> dict[str, Any]:
         """Exposure and events per provider over the last hours of business time."""
+        if not 0 < hours <= MAX_HOURS:  # also refuses what is not a number
+            raise BadInput(f"hours: must be above 0 and at most {MAX_HOURS}")
         now: datetime = deps.clock.now()
-        return {"items": await room.signals(now, min(max(hours, 0.1), 24 * 90)), "next": None}
+        return {"items": await room.signals(now, hours), "next": None}
 
     @get("/api/v1/events", tags=["events"])
     async def events(
         before: FromQuery[int] = _LAST, limit: FromQuery[int] = 100, subscriber: FromQuery[int | None] = None
     ) -> dict[str, Any]:
         """Events, newest first; of one person with `subscriber`."""
-        return _page(await room.events(before, _limit(limit), subscriber), limit)
+        return _page(
+            await room.events(_key(before), _limit(limit), None if subscriber is None else _key(subscriber)), limit
+        )
 
     return [loop, subscribers, suppressions, suppress, release, imports, decisions, commands, agents, signals, events]

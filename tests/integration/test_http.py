@@ -1,0 +1,370 @@
+"""The API on a real database: who gets in, what lists say, and how refusals look."""
+
+from collections.abc import AsyncIterator, MutableMapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from litestar import Litestar, get
+from litestar.params import FromPath
+from litestar.testing import AsyncTestClient
+
+from ignite_adapters.postgres import events
+from ignite_adapters.postgres.pool import Pool, transaction
+from ignite_adapters.postgres.reading import loop_counts
+from ignite_adapters.postgres.suppressions import PostgresSuppressionStore
+from ignite_app.clock import Clock
+from ignite_app.http import console, reading
+from ignite_app.http.app import MAX_BODY, HttpDeps, create_app
+from ignite_app.http.auth import Gatekeeper
+from ignite_app.settings import Secret
+from ignite_domain.errors import Conflict, PortFailure
+from ignite_domain.events import EventType, SubscriberEvent
+from ignite_domain.isps import Isp
+
+NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+KEY = "key-of-ann-" + "k" * 20
+TOKEN = "token-of-the-console-link"
+ANN = {"X-API-Key": KEY}
+ADDRESS = "mary.smith@example.com"
+Client = AsyncTestClient[Litestar]
+
+
+@get("/api/v1/broken/{how:str}")
+async def broken(how: FromPath[str]) -> None:
+    """Fails as a room may fail."""
+    raise {
+        "conflict": Conflict(f"{ADDRESS} changed meanwhile"),
+        "busy": PortFailure("database", "lock time-out"),
+        "refused": PortFailure("PMTA over SSH", "host key differs", retryable=False),
+        "bug": RuntimeError(f"no idea about {ADDRESS}"),
+    }[how]
+
+
+async def all_there() -> dict[str, str]:
+    return {}
+
+
+@pytest.fixture
+async def client(pool: Pool, tmp_path: Path) -> AsyncIterator[Client]:
+    rooms = reading.ReadingDeps(pool, PostgresSuppressionStore(pool), Clock.starting(NOW, 1.0))
+    keys = {"ann": Secret(KEY), "bob": Secret("key-of-bob-" + "k" * 20), "empty": Secret("")}
+    routes = [*reading.routes(rooms), *console.routes(tmp_path), broken]
+    app = create_app(HttpDeps(Gatekeeper(keys, Secret(TOKEN)), routes, all_there))
+    async with AsyncTestClient(app, raise_server_exceptions=False) as opened:
+        yield opened
+
+
+async def people(pool: Pool, count: int) -> list[int]:
+    async with transaction(pool) as conn:
+        rows = await conn.execute(
+            "insert into mailing_subscribers (email, email_md5, domain, isp, limiter_group, imported_at, updated_at) "
+            "select 'p' || n || '@gmail.com', md5('p' || n || '@gmail.com'), 'gmail.com', 'gmail', 'gmail', %s, %s "
+            "from generate_series(1, %s) as n order by n returning id",
+            (NOW, NOW, count),
+        )
+        return [row[0] for row in await rows.fetchall()]
+
+
+# ---- who gets in
+
+OPEN = ["/health/live", "/health/ready", "/", "/schema/openapi.json"]
+LISTS = "loop subscribers suppressions imports decisions agents signals events".split()
+DISGUISES = ["//api/v1/loop", "/api//v1/loop", "/api/v1/loop/", "/api/v1//loop"]
+
+
+async def test_lists_need_a_key_and_the_open_paths_need_none(client: Client) -> None:
+    for name in LISTS:
+        refused = await client.get(f"/api/v1/{name}")
+        assert refused.status_code == 401, name
+        assert refused.headers["www-authenticate"] == "Bearer"
+        assert refused.headers["content-type"] == "application/problem+json"
+        assert (await client.get(f"/api/v1/{name}", headers=ANN)).status_code == 200, name
+    for path in OPEN:
+        assert (await client.get(path)).status_code in (200, 503), path
+
+
+async def raw_status(app: Litestar, path: str, headers: list[tuple[bytes, bytes]]) -> int:
+    """The status of a request whose path no client would send like this."""
+    said: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        said.append(message)
+
+    scope: dict[str, Any] = {
+        **{"type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b""},
+        **{"headers": headers, "root_path": "", "scheme": "http", "http_version": "1.1", "state": {}},
+        **{"server": ("127.0.0.1", 80), "client": ("127.0.0.1", 1), "asgi": {"version": "3.0"}},
+    }
+    await app(scope, receive, send)  # type: ignore[arg-type]  # a hand-made scope is a plain dict
+    return int(said[0]["status"])
+
+
+@pytest.mark.parametrize("path", DISGUISES)
+async def test_no_spelling_of_a_path_gets_past_the_gatekeeper(client: Client, path: str) -> None:
+    assert await raw_status(client.app, path, []) == 401
+
+
+NOT_KEYS = [
+    {"X-API-Key": "wrong"},
+    {"X-API-Key": ""},
+    {"Authorization": "Bearer "},
+    {"Authorization": f"Basic {KEY}"},
+    {"Authorization": KEY},
+    {"Cookie": f"ignite_console={KEY}; bad{{}}=1"},
+    {"X-API-Key": TOKEN},
+]
+
+
+@pytest.mark.parametrize("headers", NOT_KEYS)
+async def test_what_is_not_a_key_opens_nothing(client: Client, headers: dict[str, str]) -> None:
+    assert (await client.get("/api/v1/loop", headers=headers)).status_code == 401
+
+
+@pytest.mark.parametrize("headers", [ANN, {"Authorization": f"Bearer {KEY}"}, {"Authorization": f"bearer {KEY}"}])
+async def test_a_key_goes_in_either_header(client: Client, headers: dict[str, str]) -> None:
+    assert (await client.get("/api/v1/loop", headers=headers)).status_code == 200
+
+
+async def test_the_console_link_works_once_and_its_cookie_only_from_our_own_pages(client: Client) -> None:
+    assert (await client.get("/console/not-the-token")).status_code == 404
+    first = await client.get(f"/console/{TOKEN}", follow_redirects=False)
+    assert (first.status_code, first.headers["location"]) == (303, "/")
+    cookie = first.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=strict" in cookie.replace("Strict", "strict")
+    assert TOKEN not in cookie
+    assert (await client.get(f"/console/{TOKEN}")).status_code == 404
+    assert (await client.get("/api/v1/loop")).status_code == 200
+    own = str(client.base_url).rstrip("/")
+    assert (await client.get("/api/v1/loop", headers={"Origin": own})).status_code == 200
+    assert (await client.get("/api/v1/loop", headers={"Origin": "https://evil.example"})).status_code == 401
+
+
+async def test_consoles_on_one_host_do_not_overwrite_each_others_cookie() -> None:
+    first, second = Gatekeeper({}, Secret("first-token-of-a-demo")), Gatekeeper({}, Secret("second-token-of-a-demo"))
+    jar = f"junk; {first.cookie_name()}={first.cookie_value()}; {second.cookie_name()}={second.cookie_value()}"
+    assert first.author({"cookie": jar}, same_origin=True) == "console"
+    assert second.author({"cookie": jar}, same_origin=True) == "console"
+    swapped = f"{first.cookie_name()}={second.cookie_value()}"
+    assert first.author({"cookie": swapped}, same_origin=True) is None
+
+
+# ---- how answers look
+
+
+async def test_every_answer_carries_the_security_headers_refusals_included(client: Client) -> None:
+    for path, headers in [("/health/live", {}), ("/api/v1/loop", {}), ("/nope", {}), ("/api/v1/broken/bug", ANN)]:
+        answer = await client.get(path, headers=headers)
+        assert answer.headers["x-content-type-options"] == "nosniff", path
+        assert answer.headers["x-frame-options"] == "DENY", path
+        assert answer.headers["referrer-policy"] == "no-referrer", path
+
+
+PROBLEMS = [
+    ("/api/v1/broken/conflict", 409, "[address] changed meanwhile"),
+    ("/api/v1/broken/busy", 503, "database: lock time-out"),
+    ("/api/v1/broken/refused", 500, "the server could not do this; its log says why"),
+    ("/api/v1/broken/bug", 500, "the server could not do this; its log says why"),
+    ("/api/v1/nope", 404, None),
+    ("/api/v1/events?limit=0", 400, "limit: must be between 1 and 1000"),
+    ("/api/v1/events?limit=many", 400, None),
+    (f"/api/v1/events?limit={ADDRESS}", 400, None),
+    ("/api/v1/subscribers?email=not-an-address", 400, "not an e-mail address: syntax"),
+    ("/api/v1/suppressions?after=zz%00", 400, "after: must be the last hash of the page before"),
+    ("/api/v1/signals?hours=nan", 400, "hours: must be above 0 and at most 2160"),
+    ("/api/v1/signals?hours=1e9", 400, "hours: must be above 0 and at most 2160"),
+]
+
+
+@pytest.mark.parametrize(("path", "status", "detail"), PROBLEMS)
+async def test_an_error_is_a_problem_document_without_values(
+    client: Client, path: str, status: int, detail: str | None
+) -> None:
+    answer = await client.get(path, headers=ANN)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    body = answer.json()
+    assert body["status"] == status
+    assert {"type", "title", "detail"} <= set(body)
+    assert detail is None or body["detail"] == detail
+    assert ADDRESS not in answer.text
+    assert (answer.headers.get("retry-after") == "5") == (status == 503)
+
+
+@pytest.mark.parametrize("query", ["before=99999999999999999999", "before=-1", "subscriber=99999999999999999999"])
+async def test_a_key_outside_the_range_of_ids_is_the_end_of_the_list(client: Client, query: str) -> None:
+    answer = await client.get(f"/api/v1/events?{query}", headers=ANN)
+    assert (answer.status_code, answer.json()) == (200, {"items": [], "next": None})
+
+
+BODIES: list[tuple[bytes, str]] = [
+    (b"", "body.address: is missing"),
+    (b"{", "body: not JSON"),
+    (b"[]", "body: an object is expected"),
+    (b'{"address": 5}', "body.address: a text is expected"),
+    (b'{"address": "a@b.example", "reson": "x"}', "body.reson: no such field"),
+    (b'{"address": "secret words"}', "not an e-mail address: syntax"),
+]
+
+
+@pytest.mark.parametrize(("body", "said"), BODIES)
+async def test_a_wrong_body_is_refused_by_field_and_never_quoted(client: Client, body: bytes, said: str) -> None:
+    answer = await client.post("/api/v1/suppressions", content=body, headers=ANN)
+    assert answer.status_code == 400
+    assert answer.json()["detail"] == said
+
+
+async def test_a_body_that_is_too_large_is_refused(client: Client) -> None:
+    answer = await client.post("/api/v1/suppressions", content=b"x" * (MAX_BODY + 1), headers=ANN)
+    assert (answer.status_code, answer.headers["content-type"]) == (413, "application/problem+json")
+
+
+async def test_readiness_names_what_is_missing() -> None:
+    async def lacking() -> dict[str, str]:
+        return {"database": "no connection"}
+
+    async with AsyncTestClient(create_app(HttpDeps(Gatekeeper({}), [], lacking))) as client:
+        assert (await client.get("/health/live")).json() == {"status": "ok"}
+        answer = await client.get("/health/ready")
+        assert (answer.status_code, answer.json()["missing"]) == (503, {"database": "no connection"})
+
+
+async def test_the_api_describes_itself(client: Client) -> None:
+    described = (await client.get("/schema/openapi.json")).json()["paths"]
+    assert {f"/api/v1/{name}" for name in LISTS} <= set(described)
+    assert not any(path.startswith("/console") for path in described)
+
+
+async def test_a_console_that_was_not_built_says_how_to_build_it(client: Client) -> None:
+    answer = await client.get("/")
+    assert answer.status_code == 503
+    assert "make dashboard" in answer.text
+
+
+# ---- what lists say
+
+
+async def test_pages_follow_the_key_and_miss_nobody(client: Client, pool: Pool) -> None:
+    ids = await people(pool, 5)
+    seen: list[int] = []
+    after: int | None = 0
+    while after is not None:
+        page = (await client.get(f"/api/v1/subscribers?after={after}&limit=2", headers=ANN)).json()
+        seen += [item["id"] for item in page["items"]]
+        after = page["next"]
+    assert seen == ids
+    found = (await client.get("/api/v1/subscribers?email=P3@Gmail.com", headers=ANN)).json()["items"]
+    assert [(one["id"], one["email"], one["data_quality_score"]) for one in found] == [(ids[2], "p3@gmail.com", 0.0)]
+
+
+async def test_events_come_newest_first_and_of_one_person(client: Client, pool: Pool) -> None:
+    first, second = await people(pool, 2)
+    async with transaction(pool) as conn:
+        await events.append(
+            conn,
+            [
+                SubscriberEvent(EventType.SENT, NOW + timedelta(minutes=n), (first, second)[n % 2], Isp.GMAIL)
+                for n in range(5)
+            ],
+        )
+    page = (await client.get("/api/v1/events?limit=3", headers=ANN)).json()
+    rest = (await client.get(f"/api/v1/events?before={page['next']}", headers=ANN)).json()
+    ids = [item["id"] for item in page["items"] + rest["items"]]
+    assert ids == sorted(ids, reverse=True)
+    assert len(ids) == 5
+    hers = (await client.get(f"/api/v1/events?subscriber={second}", headers=ANN)).json()["items"]
+    assert [item["subscriber_id"] for item in hers] == [second, second]
+
+
+async def test_a_suppression_by_hand_names_its_author_and_a_person_can_undo_it(client: Client, pool: Pool) -> None:
+    [person] = await people(pool, 1)
+    made = await client.post("/api/v1/suppressions", json={"address": "Mary <P1@gmail.com>"}, headers=ANN)
+    assert (made.status_code, made.json()["people"]) == (201, 1)
+    [listed] = (await client.get("/api/v1/suppressions", headers=ANN)).json()["items"]
+    assert (listed["id"], listed["reason"], listed["source"]) == (made.json()["email_md5"], "listed", "api:ann")
+    again = (await client.post("/api/v1/suppressions", json={"address": listed["id"]}, headers=ANN)).json()
+    assert (again["new"], again["people"]) == (False, 0)
+    bob = {"X-API-Key": "key-of-bob-" + "k" * 20}
+    undone = await client.delete("/api/v1/suppressions/p1%40gmail.com", headers=bob)
+    assert (undone.status_code, undone.json()) == (200, {"email_md5": listed["id"]})
+    assert (await client.delete("/api/v1/suppressions/p1%40gmail.com", headers=bob)).status_code == 404
+    told = (await client.get(f"/api/v1/events?subscriber={person}", headers=ANN)).json()["items"]
+    assert [(one["event_type"], one["metadata"].get("by")) for one in told] == [
+        ("unsuppressed", "api:bob"),
+        ("suppressed", None),
+    ]
+
+
+async def test_all_48_agents_are_listed_before_any_of_them_looked(client: Client, pool: Pool) -> None:
+    async with transaction(pool) as conn:
+        await conn.execute(
+            "insert into mailing_engine_agents (isp, agent, mode, state, reason, evaluations, evaluated_at) "
+            "values ('gmail', 'throttle', 'act', 'alarmed', 'deferrals', 7, %s)",
+            (NOW,),
+        )
+    items = (await client.get("/api/v1/agents", headers=ANN)).json()["items"]
+    assert len({(one["isp"], one["agent"]) for one in items}) == 48
+    assert [(one["isp"], one["agent"]) for one in items if one["state"] != "idle"] == [("gmail", "throttle")]
+
+
+async def test_signals_are_the_points_of_the_last_hours(client: Client, pool: Pool) -> None:
+    async with transaction(pool) as conn:
+        for hours in (1, 5, 30):
+            await conn.execute(
+                "insert into mailing_engine_signal_history (at, isp, signal, n, x) "
+                "values (%s, 'gmail', 'bounce', 9, 1)",
+                (NOW - timedelta(hours=hours),),
+            )
+    assert len((await client.get("/api/v1/signals", headers=ANN)).json()["items"]) == 2
+    assert len((await client.get("/api/v1/signals?hours=48", headers=ANN)).json()["items"]) == 3
+
+
+async def test_a_decision_shows_the_commands_that_carried_it(client: Client, pool: Pool) -> None:
+    async with transaction(pool) as conn:
+        row = await conn.execute(
+            "insert into mailing_engine_decisions (at, until, isp, agent, action, target_type, target, reason, rule, "
+            "mode, status, evidence) values (%s, %s, 'gmail', 'throttle', 'throttle', 'queue', 'gmail.com/mta1', "
+            "'deferrals rose', 'deferral@1', 'act', 'applied', '{\"n\": 200}') returning id",
+            (NOW, NOW + timedelta(hours=1)),
+        )
+        decision = (await row.fetchone() or [0])[0]
+        await conn.execute(
+            "insert into mailing_engine_commands (host, knob, generation, decision_id, argv, state, exit_status, "
+            "created_at) values ('mta', 'include', 1, %s, '[\"reload\"]', 'done', 0, %s)",
+            (decision, NOW),
+        )
+    [shown] = (await client.get("/api/v1/decisions", headers=ANN)).json()["items"]
+    assert (shown["id"], shown["reason"], shown["evidence"]) == (decision, "deferrals rose", {"n": 200})
+    [command] = (await client.get(f"/api/v1/decisions/{decision}/commands", headers=ANN)).json()["items"]
+    assert (command["argv"], command["exit_status"]) == (["reload"], 0)
+
+
+async def test_the_loop_counts_each_step_from_what_the_tables_hold(client: Client, pool: Pool) -> None:
+    assert set((await loop_counts(pool)).values()) == {0}
+    [person] = await people(pool, 1)
+    kinds = "verified verified quality_changed opened clicked page_view session_end delivered suppressed".split()
+    async with transaction(pool) as conn:
+        await events.append(
+            conn,
+            [
+                SubscriberEvent(EventType(kind), NOW, person, Isp.GMAIL, metadata={"evidence": "delivered"})
+                for kind in kinds
+            ],
+        )
+        await conn.execute(
+            "insert into data_import_log (original_key, fingerprint, classification, status, inserted, updated, "
+            "unchanged, rejected, row_count, started_at) "
+            "values ('a.csv', 'f', 'mailable', 'merged', 5, 3, 2, 1, 11, %s)",
+            (NOW,),
+        )
+    steps = (await client.get("/api/v1/loop", headers=ANN)).json()["steps"]
+    assert list(steps) == [*(f"import.{n}" for n in range(1, 13)), *(f"accounting.{n}" for n in range(1, 10))]
+    counted = {name: count for name, count in steps.items() if count}
+    assert counted == {
+        **{"import.1": 1, "import.2": 1, "import.4": 10, "import.5": 1, "import.6": 1, "import.9": 2},
+        **{"import.10": 2, "import.11": 9, "accounting.8": 1, "accounting.9": 2},
+    }
