@@ -37,6 +37,17 @@ _SENDS: Final = """
 select m.id, m.campaign_id, m.subscriber_id, m.variant_id, m.isp, m.vmta, m.attempts, s.email_md5
   from mailing_sends m join mailing_subscribers s on s.id = m.subscriber_id where m.id = any(%s)
 """
+_LAST_SENDS: Final = """
+select distinct on (s.id) m.id, m.campaign_id, m.subscriber_id, m.variant_id, m.isp, m.vmta, m.attempts, s.email_md5
+  from mailing_subscribers s join mailing_sends m on m.subscriber_id = s.id and m.state = 'injected'
+ where s.email_md5 = any(%s) order by s.id, m.id desc
+"""
+_PRUNE: Final = (
+    "delete from mailing_engine_signal_history where at < %(now)s - interval '90 days'",
+    "delete from mailing_engine_signals where updated_at < %(now)s - interval '7 days'",
+    "delete from mailing_engine_feed_rejects r using mailing_engine_feeds f "
+    "where f.source = r.source and f.updated_at < %(now)s - interval '90 days'",
+)
 _STRIKES: Final = "select email_md5, rule, strikes from mailing_engine_strikes where email_md5 = any(%s)"
 _SIGNALS: Final = "select isp, scope_type, scope, signal, window_s, n, x, s, state from mailing_engine_signals"
 _STANDING: Final = (
@@ -159,10 +170,12 @@ class PostgresGovernanceStore:
     async def sends(self, ids: Sequence[int]) -> dict[int, SendFacts]:
         async with transaction(self._pool) as conn:
             rows = await (await conn.execute(_SENDS, (list(ids),))).fetchall()
-        return {
-            number: SendFacts(number, campaign, person, variant, Isp(isp) if isp else None, vmta, attempts, md5)
-            for number, campaign, person, variant, isp, vmta, attempts, md5 in rows
-        }
+        return {row[0]: _facts(row) for row in rows}
+
+    async def last_sends(self, md5s: Sequence[str]) -> dict[str, SendFacts]:
+        async with transaction(self._pool) as conn:
+            rows = await (await conn.execute(_LAST_SENDS, (list(md5s),))).fetchall()
+        return {row[-1]: _facts(row) for row in rows}
 
     async def strikes(self, md5s: Sequence[str]) -> dict[tuple[str, str], int]:
         async with transaction(self._pool) as conn:
@@ -177,6 +190,10 @@ class PostgresGovernanceStore:
         async with transaction(self._pool) as conn:
             rows = await (await conn.execute(_STANDING, (_OPEN,))).fetchall()
         return [decision_of(row) for row in rows]
+
+    async def prune(self, now: datetime) -> int:
+        async with transaction(self._pool) as conn:
+            return sum([(await conn.execute(query, {"now": now})).rowcount for query in _PRUNE])
 
     async def read_until(self) -> datetime | None:
         """Every record logged before this instant has been ingested; None before the first time."""
@@ -198,6 +215,11 @@ class PostgresGovernanceStore:
             await _signals(conn, step)
             await _warmup(conn, step.warmup)
             await events.append(conn, happened, decisions=live)
+
+
+def _facts(row: Sequence[Any]) -> SendFacts:
+    number, campaign, person, variant, isp, vmta, attempts, md5 = row
+    return SendFacts(number, campaign, person, variant, Isp(isp) if isp else None, vmta, attempts, md5)
 
 
 async def _many(conn: AsyncConnection[Any], query: str, rows: Sequence[Sequence[Any]]) -> None:

@@ -5,6 +5,7 @@ only where settings say so, or on the very host whose key the supervisor made in
 """
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from ignite_domain.isps import Isp
 log = structlog.get_logger("ignite.ingest")
 BATCH: Final = 3000
 """Lines a step; a step's transaction stays well below the 10,000 rows that may be locked at once."""
+PRUNE_EVERY: Final = timedelta(days=1)
 
 
 def mode_of(governance: GovernanceSettings, pmta: PmtaSettings) -> ModeOf:
@@ -55,25 +57,32 @@ class IngestWorker:
         clock: Clock,
         *,
         poll_seconds: float,
+        batch: int = BATCH,
     ) -> None:
         self.idle = poll_seconds
+        self._batch = batch
         self._feed = feed
         self._store = store
         self._orchestrator = orchestrator
         self._cold = cold
         self._clock = clock
         self._ingestor: Ingestor | None = None
+        self._pruned: datetime | None = None
 
     async def step(self) -> int:
         """Take in the next lines, or just look; returns the number of lines."""
+        now = self._clock.now()
+        if self._pruned is None or now - self._pruned >= PRUNE_EVERY:
+            await self._store.prune(now)
+            self._pruned, self._ingestor = now, None
         if self._ingestor is None:
             signals = SignalProcessor(await self._store.signals())
             self._ingestor = Ingestor(self._store, self._orchestrator, signals, self._cold)
-        now = self._clock.now()
-        batches = await self._feed.read(await self._store.positions(), BATCH)
+        now = self._clock.now()  # before the feed is read: what is logged later is not counted as read
+        batches = await self._feed.read(await self._store.positions(), self._batch)
         lines = sum(len(batch.entries) for batch in batches)
         ingestor, self._ingestor = self._ingestor, None  # its signals are lost unless the step is saved
-        step = await ingestor(batches, now, caught_up=lines < BATCH)
+        step = await ingestor(batches, now, caught_up=lines < self._batch)
         self._ingestor = ingestor
         for position, _, rejected in step.positions:
             if rejected:

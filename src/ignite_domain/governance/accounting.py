@@ -33,7 +33,7 @@ _DATE_FORMS: Final = ("%Y-%m-%d %H:%M:%S%z", "%Y-%m-%dT%H:%M:%S%z", "%m/%d/%Y %H
 
 @attrs.frozen(slots=True)
 class AccountingRecord:
-    """One line. Texts are "" where the line has none; `logged` and `queued` are UTC.
+    """One line, the `line`-th of its file. Texts are "" where it has none; `logged` and `queued` are UTC.
 
     `status` is the bare code ("5.1.1"), `diagnostic` the reply without its "smtp;", `mta` the host's name.
     """
@@ -54,6 +54,7 @@ class AccountingRecord:
     envid: str = ""
     queue: str = ""
     feedback_type: str = ""
+    line: int = attrs.field(default=0, eq=False)
 
 
 @attrs.frozen(slots=True)
@@ -159,6 +160,7 @@ class LineReader:
             envid,
             queue,
             feedback,
+            self.line,
         )
 
 

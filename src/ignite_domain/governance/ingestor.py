@@ -48,6 +48,11 @@ ADDRESS_KINDS: Final = frozenset({ReplyClass.INVALID, ReplyClass.INACTIVE, Reply
 US_KINDS: Final = frozenset({ReplyClass.REPUTATION, ReplyClass.POLICY, ReplyClass.AUTH, ReplyClass.CONTENT})
 FIRST_ATTEMPT: Final = timedelta(minutes=5)
 """Mail that is not in our ledger counts as a first attempt if it was logged this soon after it was queued."""
+OLDEST: Final = timedelta(days=28)
+AHEAD: Final = timedelta(hours=1)
+"""A record logged outside this span around now is refused: its events would lie where none are kept."""
+STALE: Final = timedelta(hours=1)
+"""While the last record read is older than this, agents wait: what they would see is history."""
 _PREFIX: Final = "ig"
 _STATES: Final[Mapping[Action, str]] = {Action.PROBE: "probing", Action.RELEASE: "probing"}
 
@@ -55,7 +60,8 @@ _STATES: Final[Mapping[Action, str]] = {Action.PROBE: "probing", Action.RELEASE:
 def send_id_of(envid: str) -> int | None:
     """The ledger row that an envelope id names, or None for mail that is not ours."""
     number = envid.removeprefix(_PREFIX)
-    return int(number) if envid.startswith(_PREFIX) and number.isdigit() and len(number) < 19 else None
+    ours = envid.startswith(_PREFIX) and number.isascii() and number.isdigit() and len(number) < 19
+    return int(number) if ours and number[0] != "0" else None
 
 
 def _hash(address: str) -> str:
@@ -94,6 +100,7 @@ class Ingestor:
 
         `now` must be read before the feed is; `caught_up`: the feed had no more than this.
         """
+        batches = [_plausible(batch, now) for batch in batches]
         records = [entry for batch in batches for entry in batch.entries if isinstance(entry, AccountingRecord)]
         records.sort(key=lambda record: record.logged)
         ids = {number for record in records if (number := send_id_of(record.envid)) is not None}
@@ -103,12 +110,19 @@ class Ingestor:
         doubtful = sorted({_hash(r.rcpt) for r, reply in zip(records, replies, strict=True) if reply and r.rcpt})
         if doubtful:
             gathered.earlier.update(await self.store.strikes(doubtful))
+        nameless = sorted({_hash(r.rcpt) for r in records if r.type == "f" and not r.envid and r.rcpt})
+        known = await self.store.last_sends(nameless) if nameless else {}
         for record, reply in zip(records, replies, strict=True):
-            self._take(record, reply, sends.get(send_id_of(record.envid) or 0), gathered)
+            send = sends.get(send_id_of(record.envid) or 0)
+            if record.type == "f" and not record.envid:
+                send = known.get(_hash(record.rcpt))  # a complaint that names only the person
+            self._take(record, reply, send, gathered)
         standing = await self.store.standing()
         self.signals.observe(gathered.outcomes)
-        view = View(self.signals, self.cold, now)
-        wishes = {agent: agent.evaluate(view) for agent in (*all_agents(), HOST_WATCH)}
+        read_to = None if caught_up or not records else records[-1].logged
+        view = View(self.signals, self.cold, now, read_to)
+        looking = (*all_agents(), HOST_WATCH) if now - view.edge <= STALE else ()
+        wishes = {agent: agent.evaluate(view) for agent in looking}
         settled = self.orchestrator.settle(
             [one for many in wishes.values() for one in many], standing, self.signals, now
         )
@@ -192,7 +206,7 @@ class Ingestor:
             return
         event = EventType.HARD_BOUNCED if reply.hard else EventType.SOFT_BOUNCED
         to.events.append(_person_event(event, record, send, isp, what))
-        _mark(to, send, event.value, record, 1)
+        _mark(to, send, event.value, record, 0 if record.type == "rb" else 1)
         self._count_cold(record, send, isp, to, bounced=1)
         self._suppress(record, reply, send, isp, to)
 
@@ -324,6 +338,18 @@ def _mark(to: _Gathered, send: SendFacts, outcome: str | None, record: Accountin
         attempts + (old.attempts if old else 0),
         old.seen_at if old else record.logged,
     )
+
+
+def _plausible(batch: FeedBatch, now: datetime) -> FeedBatch:
+    """The batch with records from impossible times refused."""
+    why = "timeLogged lies in the future or more than 28 days back"
+    entries = [
+        Rejected(one.line, why)
+        if isinstance(one, AccountingRecord) and not now - OLDEST <= one.logged <= now + AHEAD
+        else one
+        for one in batch.entries
+    ]
+    return attrs.evolve(batch, entries=entries)
 
 
 def _counted(batch: FeedBatch) -> tuple[Position, int, list[Rejected]]:

@@ -204,6 +204,9 @@ class GovernanceStore(DecisionStore, Protocol):
     async def sends(self, ids: Sequence[int]) -> Mapping[int, SendFacts]:
         """Ledger rows by id; ids that are not in the ledger are absent."""
 
+    async def last_sends(self, md5s: Sequence[str]) -> Mapping[str, SendFacts]:
+        """The latest injected ledger row of each person, by email_md5; strangers are absent."""
+
     async def strikes(self, md5s: Sequence[str]) -> Mapping[tuple[str, str], int]:
         """(email_md5, reply rule) -> how often that reply has come before."""
 
@@ -212,3 +215,6 @@ class GovernanceStore(DecisionStore, Protocol):
 
     async def save(self, step: Step) -> None:
         """Save a step in one transaction; raises PortFailure and saves nothing."""
+
+    async def prune(self, now: datetime) -> int:
+        """Forget chart points older than 90 days and signals that nothing has fed for a week; returns rows."""
