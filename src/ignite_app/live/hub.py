@@ -20,6 +20,9 @@ from ignite_domain.errors import PortFailure
 
 log = structlog.get_logger("ignite.live")
 TOO_SLOW: Final = 4408
+"""Close code: this client does not keep up. It may come back with `?after=` at once."""
+TRY_LATER: Final = 1013
+"""Close code (RFC 6455 registry): the database does not answer."""
 SEND_REAL_SECONDS: Final = 20.0
 Message = dict[str, Any]
 
@@ -33,11 +36,14 @@ class Feed(Protocol):
 
 
 class Hub:
-    """One per process. `queue` is how many messages a client may lag behind the broadcast."""
+    """One per process. `queue` is how many messages a client may lag behind the broadcast, `patience` how long
+    (real seconds) one message may take to leave.
+    """
 
-    def __init__(self, feed: Feed, queue: int = 1000) -> None:
+    def __init__(self, feed: Feed, queue: int = 1000, patience: float = SEND_REAL_SECONDS) -> None:
         self._feed = feed
         self._queue = queue
+        self._patience = patience
         self._clients: set[asyncio.Queue[Message | None]] = set()
         self._last = 0
 
@@ -46,6 +52,7 @@ class Hub:
         """Read the feed as long as the application runs."""
         self._last = await self._feed.last_id()
         reader = asyncio.create_task(self._read())
+        reader.add_done_callback(_reader_ended)
         try:
             yield
         finally:
@@ -89,37 +96,57 @@ class Hub:
                 self._clients.discard(queue)
                 for task in (sender, listener):
                     task.cancel()
-                    with suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
-                        await task
-                with suppress(Exception):  # the socket may be gone already; nothing is left to tell it
-                    await socket.close()
+                results = await asyncio.gather(sender, listener, return_exceptions=True)
+                await _close(socket, results[0])
 
         return live
 
     async def _send(
         self, socket: WebSocket[Any, Any, Any], queue: "asyncio.Queue[Message | None]", after: int | None
-    ) -> None:
+    ) -> int:
+        """Push until the client falls behind or the database fails; returns the close code."""
         last = self._last if after is None else after
         if last < 0:
             last = max(0, self._last + last)
-        while batch := await self._feed.since(last):
-            for message in batch:
-                await _push(socket, message)
-            last = batch[-1]["id"]
-        while True:
-            fresh = await queue.get()
-            if fresh is None:
-                log.info("live.too_slow", queue=self._queue)
-                await socket.close(code=TOO_SLOW, reason="too slow; come back with ?after=")
-                return
-            if fresh["id"] > last:
-                await _push(socket, fresh)
-                last = fresh["id"]
+        try:
+            while batch := await self._feed.since(last):
+                for message in batch:
+                    await self._push(socket, message)
+                last = batch[-1]["id"]
+            while (fresh := await queue.get()) is not None:
+                if fresh["id"] > last:
+                    await self._push(socket, fresh)
+                    last = fresh["id"]
+        except TimeoutError:
+            log.info("live.stopped_reading", last=last)
+            return TOO_SLOW
+        except PortFailure as failure:
+            log.warning("live.replay_failed", detail=failure.detail)
+            return TRY_LATER
+        log.info("live.too_slow", queue=self._queue, last=last)
+        return TOO_SLOW
+
+    async def _push(self, socket: WebSocket[Any, Any, Any], message: Message) -> None:
+        """Send one message. Raises TimeoutError if the client's window stays shut."""
+        await asyncio.wait_for(socket.send_text(orjson.dumps(message).decode()), self._patience)
 
 
-async def _push(socket: WebSocket[Any, Any, Any], message: Message) -> None:
-    """Send one message; a client whose TCP window stays shut for long is given up."""
-    await asyncio.wait_for(socket.send_text(orjson.dumps(message).decode()), SEND_REAL_SECONDS)
+async def _close(socket: WebSocket[Any, Any, Any], sent: int | BaseException | None) -> None:
+    """Close with the sender's code; a socket that is gone already needs none."""
+    if isinstance(sent, Exception) and not isinstance(sent, WebSocketDisconnect | RuntimeError):
+        log.error("live.crashed", exc_info=sent)
+    code = sent if isinstance(sent, int) else 1000
+    with suppress(WebSocketDisconnect, RuntimeError, OSError):
+        await socket.close(code=code, reason=_REASONS.get(code, ""))
+
+
+_REASONS: Final = {TOO_SLOW: "too slow; come back with ?after=", TRY_LATER: "try again later"}
+
+
+def _reader_ended(reader: "asyncio.Task[None]") -> None:
+    """Nobody awaits the reader before the end: a fault of ours must not end it in silence."""
+    if not reader.cancelled() and reader.exception() is not None:
+        log.error("live.reader_crashed", exc_info=reader.exception())
 
 
 async def _until_gone(socket: WebSocket[Any, Any, Any]) -> None:
