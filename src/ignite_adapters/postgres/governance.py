@@ -54,6 +54,10 @@ _STANDING: Final = (
     f"select {DECISION_COLUMNS} from mailing_engine_decisions "  # noqa: S608  # constants of ours
     "where status = any(%s) and ended_at is null order by id"
 )
+_RELEASED: Final = (
+    f"select {DECISION_COLUMNS} from mailing_engine_decisions "  # noqa: S608  # constants of ours
+    "where status = 'released' and ended_at >= %s order by id"
+)
 _FEED: Final = """
 insert into mailing_engine_feeds as f (source, path, byte_offset, line, header, ingested, rejected, updated_at)
 values (%s, %s, %s, %s, %s, %s, %s, %s)
@@ -189,6 +193,11 @@ class PostgresGovernanceStore:
     async def standing(self) -> list[Decision]:
         async with transaction(self._pool) as conn:
             rows = await (await conn.execute(_STANDING, (_OPEN,))).fetchall()
+        return [decision_of(row) for row in rows]
+
+    async def released(self, since: datetime) -> list[Decision]:
+        async with transaction(self._pool) as conn:
+            rows = await (await conn.execute(_RELEASED, (since,))).fetchall()
         return [decision_of(row) for row in rows]
 
     async def prune(self, now: datetime) -> int:

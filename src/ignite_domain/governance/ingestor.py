@@ -15,7 +15,7 @@ import attrs
 from ignite_domain.events import EventType, SubscriberEvent
 from ignite_domain.governance.accounting import AccountingRecord, Rejected
 from ignite_domain.governance.agents import HOST_WATCH, Agent, View, all_agents
-from ignite_domain.governance.orchestrator import Orchestrator, Settled
+from ignite_domain.governance.orchestrator import REENTRY, Orchestrator, Settled
 from ignite_domain.governance.ports import (
     AgentState,
     Fall,
@@ -123,9 +123,9 @@ class Ingestor:
         view = View(self.signals, self.cold, now, read_to)
         looking = (*all_agents(), HOST_WATCH) if now - view.edge <= STALE else ()
         wishes = {agent: agent.evaluate(view) for agent in looking}
-        settled = self.orchestrator.settle(
-            [one for many in wishes.values() for one in many], standing, self.signals, now
-        )
+        wished = [one for many in wishes.values() for one in many]
+        lately = await self.store.released(now - REENTRY) if wished else ()
+        settled = self.orchestrator.settle(wished, standing, self.signals, now, lately)
         signals, history = self.signals.take_changes(now)
         step = Step(
             now=now,

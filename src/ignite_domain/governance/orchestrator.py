@@ -44,6 +44,7 @@ MIN_FACTOR: Final = 0.05
 DWELL: Final = timedelta(minutes=10)
 DEEPER: Final = 0.7
 """A standing throttle whose alarm comes again after its dwell is cut by this factor."""
+MIN_EVENTS: Final = 5
 REENTRY: Final = timedelta(hours=6)
 
 ModeOf = Callable[[AgentKind, Isp | None], Mode]
@@ -92,16 +93,24 @@ class Orchestrator:
     dwell: timedelta = DWELL
 
     def settle(
-        self, wishes: Sequence[Decision], standing: Sequence[Decision], signals: SignalProcessor, now: datetime
+        self,
+        wishes: Sequence[Decision],
+        standing: Sequence[Decision],
+        signals: SignalProcessor,
+        now: datetime,
+        lately: Sequence[Decision] = (),
     ) -> Settled:
-        """Settle this step's wishes against the decisions that stand, and let lifetimes end."""
+        """Settle this step's wishes against the decisions that stand, and let lifetimes end.
+
+        `lately`: what was released within `REENTRY`; the same restriction again lives twice as long each time.
+        """
         new: list[tuple[Decision, Mode, str]] = []
         changes: list[StatusChange] = []
         ended: set[int] = set()
         self._end_lifetimes(standing, signals, now, new, changes, ended)
         alive = [one for one in standing if one.id not in ended]
         for wish in sorted(wishes, key=_rank):
-            self._settle_one(wish, alive, [one for one, _, _ in new], signals, now, new, changes)
+            self._settle_one(wish, alive, [one for one, _, _ in new], signals, now, lately, new, changes)
         return Settled(tuple(new), tuple(changes))
 
     def _settle_one(
@@ -111,6 +120,7 @@ class Orchestrator:
         fresh: Sequence[Decision],
         signals: SignalProcessor,
         now: datetime,
+        lately: Sequence[Decision],
         new: list[tuple[Decision, Mode, str]],
         changes: list[StatusChange],
     ) -> None:
@@ -126,7 +136,7 @@ class Orchestrator:
         if any(_key(one) == _key(wish) for one in fresh):
             return
         twin = next((one for one in standing if _key(one) == _key(wish)), None)
-        if twin is not None and not self._deepens(twin, standing, now):
+        if twin is not None and not self._deepens(twin, (*standing, *fresh), signals, now):
             return  # it stands already: nothing changes
         if any(_covers(one, wish) for one in (*standing, *fresh)):
             return  # something more restrictive holds there already
@@ -137,22 +147,29 @@ class Orchestrator:
             changes.append(
                 StatusChange(twin.id, DecisionStatus.SUPERSEDED, "the alarm came again: a deeper cut takes its place")
             )
-        wish = self._lengthen(wish, standing)
+        wish = self._lengthen(wish, lately)
         mode = self.mode_of(wish.agent, wish.isp)
         status, note = self._status(wish, mode, signals, now)
         new.append((attrs.evolve(wish, status=status), mode, note))
 
-    def _deepens(self, twin: Decision, standing: Sequence[Decision], now: datetime) -> bool:
-        """Whether a standing throttle may be cut deeper now: only one, not while it is probed, after its dwell."""
+    def _deepens(self, twin: Decision, standing: Sequence[Decision], signals: SignalProcessor, now: datetime) -> bool:
+        """Whether a throttle may be cut deeper: after its dwell, on what came since, not while it is probed."""
         if twin.action is not Action.THROTTLE or twin.status is DecisionStatus.PROPOSED:
             return False
         probed = any(one.parameters.get("of") == twin.id for one in standing)
         deep = float(twin.parameters.get("factor", 1.0)) <= MIN_FACTOR
-        return not probed and not deep and now >= twin.at + self.dwell
+        if probed or deep or now < twin.at + self.dwell:
+            return False
+        since = outcomes_of(twin, signals, twin.at)
+        return since.x >= MIN_EVENTS and since.share > PROBE_TEST.p_good * 2
 
-    def _lengthen(self, wish: Decision, standing: Sequence[Decision]) -> Decision:
-        """Hysteresis: a restriction lives at least its dwell."""
-        return attrs.evolve(wish, until=max(wish.until, wish.at + self.dwell))
+    def _lengthen(self, wish: Decision, lately: Sequence[Decision]) -> Decision:
+        """Hysteresis: a restriction lives at least its dwell, and twice as long each time it comes back."""
+        if wish.action not in LEVERS:
+            return wish
+        returns = sum(1 for one in lately if _key(one) == _key(wish))
+        life = max(wish.until - wish.at, self.dwell) * 2 ** min(returns, 10)
+        return attrs.evolve(wish, until=wish.at + min(life, MAX_LIFETIME))
 
     def _status(
         self, wish: Decision, mode: Mode, signals: SignalProcessor, now: datetime
@@ -212,7 +229,11 @@ class Orchestrator:
         ended: set[int],
     ) -> None:
         assert probe.id is not None
-        if undone is None or probe.status is DecisionStatus.APPROVED:
+        if undone is None:
+            ended.add(probe.id)
+            changes.append(StatusChange(probe.id, DecisionStatus.EXPIRED, "what it would undo has ended already"))
+            return
+        if probe.status is DecisionStatus.APPROVED:
             return  # not on the host yet: nothing to judge
         seen = outcomes_of(probe, signals, probe.at)
         verdict = sprt(seen)

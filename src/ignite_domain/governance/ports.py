@@ -194,6 +194,9 @@ class DecisionStore(Protocol):
     async def standing(self) -> Sequence[Decision]:
         """Decisions without an end: proposed, approved, applied, verified or failed, in order of id."""
 
+    async def released(self, since: datetime) -> Sequence[Decision]:
+        """Restrictions that were released at or after `since`."""
+
 
 class GovernanceStore(DecisionStore, Protocol):
     """What the ingestor reads, and the one call that saves a step."""

@@ -126,7 +126,9 @@ def test_a_standing_throttle_is_cut_deeper_only_after_its_dwell() -> None:
     early = START + timedelta(minutes=5)
     assert settle([wish(at=early)], [stands], early) == Settled()
     late = START + timedelta(minutes=10)
-    settled = settle([wish(at=late)], [stands], late)
+    assert settle([wish(at=late)], [stands], late) == Settled()  # nothing came since: no reason to cut again
+    again = attempts(20, 20, START + timedelta(minutes=5))
+    settled = settle([wish(at=late)], [stands], late, again)
     assert [d.parameters["factor"] for d, _, _ in settled.decisions] == [0.35]  # 0.5 x 0.7
     assert [(c.decision_id, c.status) for c in settled.changes] == [(1, DecisionStatus.SUPERSEDED)]
 
@@ -145,6 +147,24 @@ def test_a_proposal_or_warning_whose_lifetime_ends_just_expires() -> None:
     settled = settle([], [standing(wish(), 1, DecisionStatus.PROPOSED)], over)
     assert settled.decisions == ()
     assert [c.status for c in settled.changes] == [DecisionStatus.EXPIRED]
+
+
+def test_the_step_that_begins_a_probe_cuts_nothing_deeper() -> None:
+    over = START + timedelta(minutes=30)
+    settled = settle([wish(at=over)], [standing(wish())], over, attempts(0, 40, START + timedelta(minutes=20)))
+    assert [d.action for d, _, _ in settled.decisions] == [Action.PROBE]
+
+
+@pytest.mark.parametrize(("returns", "minutes"), [(0, 30), (1, 60), (2, 120), (9, 1440)])
+def test_a_restriction_that_comes_back_lives_twice_as_long_each_time(returns: int, minutes: int) -> None:
+    settled = ACT.settle([wish()], [], SignalProcessor(), START, [standing(wish())] * returns)
+    ((made, _, _),) = settled.decisions
+    assert made.until - made.at == timedelta(minutes=minutes)
+
+
+def test_a_probe_whose_restriction_is_gone_ends() -> None:
+    settled = settle([], probing()[1:], START + timedelta(minutes=33))
+    assert [(c.decision_id, c.status) for c in settled.changes] == [(2, DecisionStatus.EXPIRED)]
 
 
 def probing(number: int = 2, minutes: float = 20) -> list[Decision]:

@@ -1,0 +1,352 @@
+"""Accounting files, typed by hand from PMTA's guide, into PostgreSQL: exact counts, and none of them twice."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+from hashlib import md5
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from conftest import NOW
+from ignite_adapters.pmta.accounting import DirectoryFeed
+from ignite_adapters.postgres.governance import PostgresGovernanceStore
+from ignite_adapters.postgres.pool import Pool
+from ignite_app.workers.ingest import IngestWorker
+from ignite_domain.errors import PortFailure
+from ignite_domain.governance.orchestrator import Orchestrator
+from ignite_domain.governance.ports import Step
+from ignite_domain.governance.words import Mode
+from integration.sending import HandClock
+
+HEADER = (
+    "type,timeLogged,timeQueued,orig,rcpt,orcpt,dsnAction,dsnStatus,dsnDiag,dsnMta,bounceCat,srcType,srcMta,dlvType,"
+    "dlvSourceIp,dlvDestinationIp,dlvEsmtpAvailable,dlvSize,vmta,jobId,envId,queue,vmtaPool"
+)
+FILE = "acct-all-2026-11-02-0001.csv"
+GONE = "smtp;550 5.1.1 <x>: user does not exist"
+FULL = "smtp;552 5.2.2 Mailbox full"
+RATE = "smtp;421 4.7.28 Gmail has detected an unusual rate of mail originating from your IP address"
+
+
+def stamp(minutes: float) -> str:
+    return (NOW + timedelta(minutes=minutes)).strftime("%Y-%m-%d %H:%M:%S+0000")
+
+
+def line(
+    kind: str,
+    send: int | str,
+    minutes: float,
+    status: str = "2.0.0 (success)",
+    text: str = "smtp;250 2.0.0 OK",
+    *,
+    rcpt: str = "x@gmail.com",
+    ip: str = "192.0.2.11",
+    vmta: str = "mta1",
+    job: str = "c1",
+) -> str:
+    """One line under HEADER, as PMTA writes it."""
+    envid = f"ig{send}" if isinstance(send, int) else send
+    mta = "gmail-smtp-in.l.google.com (192.0.2.9)"
+    return (
+        f'{kind},{stamp(minutes)},{stamp(minutes)},bounce@mail.example,{rcpt},,,{status},"{text}",{mta},,smtp,'
+        f'app (127.0.0.1),smtp,{ip},192.0.2.9,"SIZE,STARTTLS",,{vmta},{job},{envid},gmail.com/{vmta},\r\n'
+    )
+
+
+@attrs.define
+class Desk:
+    """A worker on a real database and a real directory, with a clock that the test turns."""
+
+    pool: Pool
+    directory: Path
+    clock: HandClock
+    mode: Mode = Mode.ACT
+    batch: int = 3000
+
+    def worker(self, store: PostgresGovernanceStore | None = None) -> IngestWorker:
+        return IngestWorker(
+            DirectoryFeed(self.directory),
+            store or PostgresGovernanceStore(self.pool),
+            Orchestrator(lambda kind, isp: self.mode),
+            {"192.0.2.14": "mta4"},
+            self.clock,  # type: ignore[arg-type]  # the part of a Clock that workers use
+            poll_seconds=10,
+            batch=self.batch,
+        )
+
+    def write(self, *lines: str, name: str = FILE, header: str = HEADER) -> None:
+        path = self.directory / name
+        if not path.exists():
+            path.write_text(header + "\r\n", newline="")
+        with path.open("a", newline="") as file:
+            file.write("".join(lines))
+
+    async def run(self, worker: IngestWorker | None = None) -> int:
+        worker = worker or self.worker()
+        total = 0
+        while done := await worker.step():
+            total += done
+        return total
+
+    async def rows(self, query: str, *args: Any) -> list[tuple[Any, ...]]:
+        async with self.pool.connection() as conn:
+            return await (await conn.execute(query.encode(), args)).fetchall()
+
+    async def events(self) -> Counter[str]:
+        return Counter(row[0] for row in await self.rows("select event_type from subscriber_events"))
+
+
+@pytest.fixture
+async def desk(pool: Pool, tmp_path: Path) -> Desk:
+    """Twenty people at Gmail, one send each (ids 1 to 20), handed over ten minutes ago; 15 is in doubt."""
+    async with pool.connection() as conn:
+        await conn.execute(
+            "insert into mailing_subscribers (email, email_md5, domain, isp, limiter_group, data_quality_score, "
+            "imported_at, updated_at) select 'p' || n || '@gmail.com', md5('p' || n || '@gmail.com'), 'gmail.com', "
+            "'gmail', 'gmail', 0.50, %(now)s, %(now)s from generate_series(1, 20) n",
+            {"now": NOW},
+        )
+        await conn.execute(
+            "insert into mailing_campaigns (name, status, from_name, from_address, landing_url, created_at, "
+            "created_by) values ('November', 'sending', 'D', 'd@mail.example', 'https://x.example/', %s, 'test')",
+            (NOW,),
+        )
+        await conn.execute(
+            "insert into mailing_sends (campaign_id, subscriber_id, isp, domain, state, vmta, claimed_at, injected_at) "
+            "select 1, n, 'gmail', 'gmail.com', case n when 15 then 'in_doubt' else 'injected' end, "
+            "case n when 20 then 'mta4' else 'mta1' end, %(now)s, case n when 15 then null else %(now)s end "
+            "from generate_series(1, 20) n",
+            {"now": NOW},
+        )
+        await conn.execute(
+            "insert into mailing_warmup_days (vmta, ip, isp, day, budget) "
+            "values ('mta4', '192.0.2.14', 'gmail', %s, 50)",
+            (NOW.date(),),
+        )
+    return Desk(pool, tmp_path, HandClock(NOW + timedelta(minutes=10)))
+
+
+def day() -> Sequence[str]:
+    """A bit of everything."""
+    return [
+        line("r", 15, 1),
+        line("r", 16, 1),
+        *(line("d", n, 2) for n in (1, 2, 3, 15)),
+        line("t", 4, 2, "4.3.0", "smtp;421 4.3.0 Temporary System Problem.  Try again later (10)."),
+        line("t", 4, 4, "4.3.0", "smtp;421 4.3.0 Temporary System Problem.  Try again later (10)."),
+        line("d", 4, 6),
+        line("b", 5, 3, "5.1.1 (bad destination mailbox address)", GONE),
+        line("b", 6, 3, "5.2.2 (mailbox full)", FULL),
+        line("f", 1, 7, "", ""),
+        line("tq", "", 3, "4.4.1", "smtp;421 no answer from host", rcpt=""),
+        line("rb", 2, 8, "5.1.1", GONE),
+        line("rs", 3, 8, "4.4.1", "smtp;451 4.4.1 still trying"),
+        line("d", 20, 5, ip="192.0.2.14", vmta="mta4"),
+        line("d", "someone-elses", 5, rcpt="who@yahoo.com", job="other"),
+        line("d", 999_999, 5),
+        line("p", 7, 5),
+        line("d", 7, 5)[:80] + "\r\n",
+    ]
+
+
+async def test_every_line_is_counted_once_and_means_what_it_says(desk: Desk) -> None:
+    desk.write(*day())
+    assert await desk.run() == 20
+    events = await desk.events()
+    del events["quality_changed"]  # how often a score moved on its way depends on the batches; where it ends does not
+    assert events == {
+        "delivered": 6,  # 1 2 3 4 15 20
+        "deferred": 2,
+        "soft_bounced": 1,
+        "hard_bounced": 2,  # 5 at once, 2 afterwards
+        "complained": 1,
+        "suppressed": 3,
+        "sent": 1,  # 15 was in doubt
+    }
+    scores = dict(await desk.rows("select id, data_quality_score::float from mailing_subscribers where id <= 7"))
+    assert scores == {1: 0.0, 2: 0.0, 3: 0.75, 4: 0.75, 5: 0.0, 6: 0.5, 7: 0.5}
+    assert await desk.rows(
+        "select id, status_reason from mailing_subscribers where status = 'suppressed' order by 1"
+    ) == [
+        (1, "complained"),
+        (2, "hard_bounced"),
+        (5, "hard_bounced"),
+    ]
+    listed = await desk.rows("select email_md5 from mailing_global_suppressions")
+    assert {row[0] for row in listed} == {md5(f"p{n}@gmail.com".encode()).hexdigest() for n in (1, 2, 5)}
+    assert await desk.rows(
+        "select id, state, outcome, attempts from mailing_sends where id in (1, 2, 3, 4, 5, 15, 16) order by id"
+    ) == [
+        (1, "injected", "complained", 1),
+        (2, "injected", "hard_bounced", 1),
+        (3, "injected", "delivered", 1),
+        (4, "injected", "delivered", 3),
+        (5, "injected", "hard_bounced", 1),
+        (15, "injected", "delivered", 1),
+        (16, "injected", None, 0),
+    ]
+    assert await desk.rows("select ingested, rejected, line from mailing_engine_feeds") == [(18, 2, 21)]
+    assert await desk.rows("select line, reason from mailing_engine_feed_rejects order by line") == [
+        (20, "unknown record type"),
+        (21, "5 fields where the header names 23"),
+    ]
+    assert await desk.rows("select accepted, deferred, bounced, complained from mailing_warmup_days") == [(1, 0, 0, 0)]
+    assert await desk.rows("select count(*), sum(evaluations) from mailing_engine_agents") == [(48, 96)]
+    # first attempts of gmail in an hour: 1 2 3 15 4 5 6 20 999999; "someone else's" is Yahoo's
+    assert await desk.rows(
+        "select isp, n, x from mailing_engine_signals where scope_type = 'isp' and signal = 'deferral' "
+        "and window_s = 3600 order by isp"
+    ) == [("gmail", 9, 1), ("yahoo", 1, 0)]
+
+
+async def test_a_dead_address_leads_to_a_decision_that_its_suppression_names(desk: Desk) -> None:
+    desk.write(*(line("b", n, 3, "5.1.1", GONE) for n in (5, 6, 7)))
+    await desk.run()
+    (decision,) = await desk.rows(
+        "select id, agent, action, status, isp, evidence from mailing_engine_decisions where action = 'suppress'"
+    )
+    assert decision[1:5] == ("suppression", "suppress", "applied", "gmail")
+    assert decision[5]["recipients"] == 3
+    assert await desk.rows("select distinct isp, decision_id from mailing_engine_suppressions") == [
+        ("gmail", decision[0])
+    ]
+    live = await desk.rows("select type, count(*) from live_feed group by 1 order by 1")
+    assert dict(live)["hard_bounced"] == 3
+    assert dict(live)["decision"] >= 1
+
+
+async def test_a_second_start_finds_nothing_new(desk: Desk) -> None:
+    desk.write(*day())
+    await desk.run()
+    before = await desk.events()
+    assert await desk.run() == 0
+    assert await desk.events() == before
+
+
+async def test_restarted_after_every_few_lines_it_ends_where_one_run_ends(desk: Desk, tmp_path: Path) -> None:
+    desk.write(*day())
+    desk.batch = 3
+    steps = 0
+    while await desk.worker().step():  # a new worker each time: nothing is kept but what is stored
+        steps += 1
+    assert steps == 7
+    assert (await desk.events())["delivered"] == 6
+    assert await desk.rows("select attempts from mailing_sends where id = 4") == [(3,)]
+    assert await desk.rows("select ingested, rejected, line from mailing_engine_feeds") == [(18, 2, 21)]
+    assert await desk.rows(
+        "select n, x from mailing_engine_signals where isp = 'gmail' and scope_type = 'isp' and signal = 'deferral' "
+        "and window_s = 3600"
+    ) == [(9, 1)]
+
+
+class DiesOnce(PostgresGovernanceStore):
+    """A store whose first save fails after the work was done."""
+
+    died = False
+
+    async def save(self, step: Step) -> None:
+        if not self.died:
+            self.died = True
+            raise PortFailure("PostgreSQL", "went away")
+        await super().save(step)
+
+
+async def test_a_step_that_could_not_be_saved_is_done_again_from_what_is_stored(desk: Desk) -> None:
+    desk.write(*day())
+    worker = desk.worker(DiesOnce(desk.pool))
+    with pytest.raises(PortFailure):
+        await worker.step()
+    assert await desk.events() == {}
+    assert await desk.run(worker) == 20
+    assert (await desk.events())["delivered"] == 6
+    assert await desk.rows(
+        "select n from mailing_engine_signals where isp = 'gmail' and scope_type = 'isp' and signal = 'deferral' "
+        "and window_s = 3600"
+    ) == [(9,)]
+
+
+async def test_a_new_header_and_a_new_file_are_read_by_their_own_names(desk: Desk) -> None:
+    desk.write(line("d", 1, 2), "envId,type\r\n", f"type,timeLogged,envId\r\nd,{stamp(3)},ig2\r\n")
+    second = "acct-all-2026-11-02-0002.csv"
+    desk.write(f"d,ig3,x@gmail.com,{stamp(3)}\r\nd,ig4", name=second, header="type,envId,rcpt,timeLogged")
+    await desk.run()
+    assert (await desk.events())["delivered"] == 2 + 1  # the last line has no end yet
+    desk.write(f",x@gmail.com,{stamp(3)}\r\n", name=second)
+    await desk.run()
+    assert (await desk.events())["delivered"] == 4
+    assert await desk.rows("select reason from mailing_engine_feed_rejects") == [("unknown record type",)]
+
+
+async def test_a_complaint_that_names_only_the_person_finds_the_latest_mail(desk: Desk) -> None:
+    desk.write(line("f", "", 5, "", "", rcpt="P9@gmail.com"), line("f", "", 5, "", "", rcpt="stranger@gmail.com"))
+    await desk.run()
+    assert (await desk.events())["complained"] == 1
+    assert await desk.rows("select outcome from mailing_sends where id = 9") == [("complained",)]
+
+
+async def test_records_from_impossible_times_are_refused_and_counted(desk: Desk) -> None:
+    desk.write(line("d", 1, -60 * 24 * 40), line("d", 2, 60 * 24 * 400), line("d", 3, 1))
+    await desk.run()
+    assert await desk.rows("select ingested, rejected from mailing_engine_feeds") == [(1, 2)]
+
+
+async def test_progress_is_only_claimed_once_the_log_was_read_to_its_end(desk: Desk) -> None:
+    desk.batch = 5
+    desk.write(*day())
+    worker = desk.worker()
+    await worker.step()
+    store = PostgresGovernanceStore(desk.pool)
+    assert await store.read_until() is None
+    await desk.run(worker)
+    assert await store.read_until() == desk.clock.now()
+
+
+async def test_a_rate_limit_is_met_probed_and_released(desk: Desk) -> None:
+    """Deferrals, a throttle; its life ends: a probe; the probe is accepted: a release. Rows only on change."""
+    desk.write(*(line("d", "x", 2 + n / 60) for n in range(60)))
+    desk.write(*(line("t", "x", 4 + n / 60, "4.7.28", RATE, rcpt=f"q{n}@gmail.com") for n in range(40)))
+    worker = desk.worker()
+    await desk.run(worker)
+    for _ in range(3):
+        await worker.step()
+    restricting = "select id, agent, action, status, parameters ->> 'factor' from mailing_engine_decisions order by id"
+    assert await desk.rows(restricting) == [(1, "throttle", "throttle", "approved", "0.5")]
+    await desk.rows("update mailing_engine_decisions set status = 'verified' returning id")
+    assert await desk.rows("select state from mailing_engine_agents where isp = 'gmail' and agent = 'throttle'") == [
+        ("holding",)
+    ]
+
+    desk.clock.advance(minutes=31)
+    await worker.step()
+    assert await desk.rows("select action, undoes from mailing_engine_decisions where id = 2") == [("probe", 1)]
+    await desk.rows("update mailing_engine_decisions set status = 'verified' where id = 2 returning id")
+
+    desk.clock.advance(minutes=5)
+    desk.write(*(line("d", "x", 43 + n / 60) for n in range(30)))
+    await desk.run(worker)
+    assert await desk.rows("select action, undoes, status from mailing_engine_decisions where id = 3") == [
+        ("release", 1, "approved")
+    ]
+    assert await desk.rows("select state from mailing_engine_agents where isp = 'gmail' and agent = 'throttle'") == [
+        ("probing",)
+    ]
+
+
+async def test_in_observe_the_same_evidence_is_only_a_proposal(desk: Desk) -> None:
+    desk.mode = Mode.OBSERVE
+    desk.write(*(line("t", "x", 4 + n / 60, "4.7.28", RATE, rcpt=f"q{n}@gmail.com") for n in range(40)))
+    await desk.run()
+    assert {row[0] for row in await desk.rows("select status from mailing_engine_decisions")} == {"proposed"}
+
+
+async def test_old_points_and_signals_are_forgotten_after_their_time(desk: Desk) -> None:
+    desk.write(line("d", 1, 2))
+    await desk.run()
+    assert await desk.rows("select count(*) > 0 from mailing_engine_signals") == [(True,)]
+    desk.clock.advance(days=91)
+    await desk.worker().step()
+    assert await desk.rows("select count(*) from mailing_engine_signals") == [(0,)]
+    assert await desk.rows("select count(*) from mailing_engine_signal_history") == [(0,)]
