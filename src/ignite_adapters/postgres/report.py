@@ -156,7 +156,7 @@ class ReportReader:
         return await self._pairs(
             "select 'subscribers', count(*) from mailing_subscribers "
             "union all select 'to_verify', count(*) from mailing_subscribers "
-            "  where verify_state <> 'done' and status = 'active' "
+            "  where verify_state <> 'done' and status = 'active' and verify_after is null "
             "union all select 'files_done', count(*) from data_import_log "
             "  where status in ('done', 'held', 'failed') "
             "union all select 'sends_open', count(*) from mailing_sends "

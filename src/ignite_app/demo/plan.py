@@ -183,5 +183,5 @@ def world_of(
     if options.once:
         document |= {"retry_after": [600.0, 900.0, 1200.0], "bounce_after": 5400.0}
     if incident is not None:
-        document["incident"] = attrs.asdict(incident)
+        document["incident"] = attrs.asdict(incident) | {"kind": incident.kind.value}
     return document
