@@ -5,14 +5,14 @@ then decisions, and last the events and the live feed.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
-from ignite_adapters.postgres import events
+from ignite_adapters.postgres import decisions, events
 from ignite_adapters.postgres.commands import DECISION_COLUMNS, decision_of
 from ignite_adapters.postgres.pool import Pool, transaction
 from ignite_adapters.postgres.suppressions import suppress_within
@@ -26,7 +26,7 @@ from ignite_domain.governance.ports import (
     StoredSignal,
     WarmupCount,
 )
-from ignite_domain.governance.words import STANDING, Decision, DecisionStatus, Mode
+from ignite_domain.governance.words import STANDING, Decision, DecisionStatus
 from ignite_domain.isps import Isp
 from ignite_domain.quality import RUNG, Evidence
 from ignite_domain.subscribers import SuppressionReason
@@ -134,18 +134,6 @@ values (%s, %s, %s, %s, %s, 1, %s)
 on conflict (isp, agent) do update set mode = excluded.mode, state = excluded.state, reason = excluded.reason,
        evaluations = a.evaluations + 1, evaluated_at = excluded.evaluated_at
 """
-_DECISION: Final = """
-insert into mailing_engine_decisions (at, until, isp, agent, action, target_type, target, reason, rule, mode, status,
-       status_note, evidence, parameters, undoes, ended_at)
-values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) returning id
-"""
-_CHANGE: Final = """
-update mailing_engine_decisions
-   set status = coalesce(%(status)s, status), status_note = %(note)s, until = coalesce(%(until)s, until),
-       ended_at = case when %(status)s::text is null then ended_at else %(now)s end
- where id = %(id)s and ended_at is null
-returning at, isp, agent, action, target_type, target, status, reason, rule, mode, until
-"""
 _WARMUP: Final = """
 update mailing_warmup_days set accepted = accepted + %s, deferred = deferred + %s, bounced = bounced + %s,
        complained = complained + %s
@@ -215,7 +203,7 @@ class PostgresGovernanceStore:
             if step.read_until is not None:
                 await conn.execute(_PROGRESS, (step.read_until,))
             await _feeds(conn, step)
-            suppressing, live = await _decisions(conn, step)
+            suppressing, live = await decisions.write(conn, step)
             happened = list(step.events)
             happened += await _fall(conn, step.falls, step.now)
             happened += await _lift(conn, step.lifts)
@@ -249,74 +237,6 @@ async def _feeds(conn: AsyncConnection[Any], step: Step) -> None:
     await _many(
         conn, _FEED_REJECT, [(p.source, r.line, r.reason) for p, _, rejected in step.positions for r in rejected]
     )
-
-
-def _live(number: int, values: Mapping[str, Any]) -> dict[str, Any]:
-    return {"id": number, **values}
-
-
-async def _insert(
-    conn: AsyncConnection[Any], decision: Decision, mode: str, note: str, ended: datetime | None
-) -> tuple[int, tuple[Any, str | None, dict[str, Any]]]:
-    isp = decision.isp.value if decision.isp else None
-    row = await (
-        await conn.execute(
-            _DECISION,
-            (
-                *(decision.at, decision.until, isp, decision.agent.value, decision.action.value),
-                *(decision.target_type.value, decision.target, decision.reason, decision.rule, mode),
-                *(decision.status.value, note or None, Jsonb(dict(decision.evidence))),
-                *(
-                    Jsonb({k: v for k, v in decision.parameters.items() if k != "of"}),
-                    decision.parameters.get("of"),
-                    ended,
-                ),
-            ),
-        )
-    ).fetchone()
-    assert row is not None
-    data = {
-        "agent": decision.agent.value,
-        "action": decision.action.value,
-        "target_type": decision.target_type.value,
-        "target": decision.target,
-        "status": decision.status.value,
-        "reason": decision.reason,
-        "rule": decision.rule,
-        "mode": mode,
-        "until": decision.until.isoformat(),
-    }
-    return row[0], (decision.at, isp, _live(row[0], data))
-
-
-async def _decisions(
-    conn: AsyncConnection[Any], step: Step
-) -> tuple[list[int], list[tuple[Any, str | None, dict[str, Any]]]]:
-    """Insert and change decisions; returns the ids of the suppress decisions, and what goes live."""
-    live = []
-    for change in step.changes:
-        values = {
-            "id": change.decision_id,
-            "status": change.status.value if change.status else None,
-            "note": change.note,
-            "until": change.until,
-            "now": step.now,
-        }
-        row = await (await conn.execute(_CHANGE, values)).fetchone()
-        if row is not None and change.status is not None:
-            names = "agent action target_type target status reason rule mode until".split()
-            data = dict(zip(names, (*row[2:10], row[10].isoformat()), strict=True))
-            live.append((step.now, row[1], _live(change.decision_id, data)))
-    for decision, mode, note in step.decisions:
-        ended = step.now if decision.status is DecisionStatus.REJECTED else None
-        _, message = await _insert(conn, decision, mode.value, note, ended)
-        live.append(message)
-    suppressing = []
-    for decision in step.suppress_decisions:
-        number, message = await _insert(conn, decision, Mode.ACT.value, "", step.now)
-        suppressing.append(number)
-        live.append(message)
-    return suppressing, live
 
 
 async def _fall(conn: AsyncConnection[Any], falls: Sequence[Fall], now: datetime) -> list[SubscriberEvent]:
