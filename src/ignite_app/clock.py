@@ -42,8 +42,3 @@ class Clock:
 def real_seconds() -> float:
     """Monotonic real seconds, for measuring and for time-outs."""
     return time.monotonic()
-
-
-def wall_clock() -> datetime:
-    """Real time of day, UTC; for log lines and leases only."""
-    return datetime.now(UTC)

@@ -70,7 +70,7 @@ async def people(pool: Pool, count: int) -> list[int]:
 # ---- who gets in
 
 OPEN = ["/health/live", "/health/ready", "/", "/schema/openapi.json"]
-LISTS = "loop subscribers suppressions imports decisions agents signals events".split()
+LISTS = "loop subscribers suppressions imports decisions agents signals feeds events".split()
 DISGUISES = ["//api/v1/loop", "/api//v1/loop", "/api/v1/loop/", "/api/v1//loop"]
 
 
@@ -341,6 +341,23 @@ async def test_a_decision_shows_the_commands_that_carried_it(client: Client, poo
     assert (shown["id"], shown["reason"], shown["evidence"]) == (decision, "deferrals rose", {"n": 200})
     [command] = (await client.get(f"/api/v1/decisions/{decision}/commands", headers=ANN)).json()["items"]
     assert (command["argv"], command["exit_status"]) == (["reload"], 0)
+
+
+async def test_an_accounting_file_shows_the_lines_that_could_not_be_read(client: Client, pool: Pool) -> None:
+    async with transaction(pool) as conn:
+        await conn.execute(
+            "insert into mailing_engine_feeds (source, path, byte_offset, line, ingested, rejected, updated_at) "
+            "values ('a', 'acct-1.csv', 900, 30, 7, 23, %s), ('b', 'acct-2.csv', 0, 0, 0, 0, %s)",
+            (NOW, NOW),
+        )
+        await conn.execute(
+            "insert into mailing_engine_feed_rejects (source, line, reason) "
+            "select 'a', n, 'cut off' from generate_series(1, 23) as n"
+        )
+    first, second = (await client.get("/api/v1/feeds", headers=ANN)).json()["items"]
+    assert (first["path"], first["ingested"], first["rejected"]) == ("acct-1.csv", 7, 23)
+    assert first["rejects"] == [{"line": n, "reason": "cut off"} for n in range(1, 21)]
+    assert second["rejects"] == []
 
 
 async def test_the_loop_counts_each_step_from_what_the_tables_hold(client: Client, pool: Pool) -> None:

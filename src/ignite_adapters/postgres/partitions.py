@@ -28,7 +28,7 @@ _NOTE: Final = """
 insert into partition_log (partition, from_at, to_at, created_at) values (%s, %s, %s, %s)
 on conflict (partition) do update set created_at = excluded.created_at, dropped_at = null
 """
-_EXPIRED: Final = "select partition from partition_log where to_at <= %s and dropped_at is null order by 1"
+_EXPIRED: Final = "select partition from partition_log where to_at <= %s and dropped_at is null order by from_at"
 _DROPPED: Final = "update partition_log set dropped_at = %s where partition = %s"
 _FORGET: Final = "delete from subscriber_events_other where event_at < %s"
 

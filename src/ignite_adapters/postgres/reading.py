@@ -48,6 +48,15 @@ select id, host, knob, generation, decision_id, argv, state, exit_status, output
   from mailing_engine_commands where decision_id = %(decision)s order by id
 """
 
+_FEEDS: Final = """
+select source as id, path, byte_offset, line, ingested, rejected, updated_at,
+       coalesce((select jsonb_agg(jsonb_build_object('line', first.line, 'reason', first.reason) order by first.line)
+                   from (select line, reason from mailing_engine_feed_rejects r
+                          where r.source = f.source order by line limit %(shown)s) as first), '[]') as rejects
+  from mailing_engine_feeds f where source > %(after)s order by source limit %(limit)s
+"""
+SHOWN_REJECTS: Final = 20
+
 OF_TABLES: Final[dict[str, str]] = {
     "import.1": "select count(*) from data_import_log",
     "import.2": "select count(*) from data_import_log where classification is not null",
@@ -121,6 +130,10 @@ class ReadingRoom:
 
     async def commands(self, decision: int) -> list[Row]:
         return await self._rows(_COMMANDS, decision=decision)
+
+    async def feeds(self, after: str, limit: int) -> list[Row]:
+        """Accounting files, how far they are read, and the first `SHOWN_REJECTS` lines that could not be."""
+        return await self._rows(_FEEDS, after=after, limit=limit, shown=SHOWN_REJECTS)
 
     async def events(self, before: int, limit: int, subscriber: int | None = None) -> list[Row]:
         return await self._rows(_EVENTS, before=before, limit=limit, subscriber=subscriber)

@@ -127,6 +127,13 @@ def routes(deps: ReadingDeps) -> list[Any]:
         now: datetime = deps.clock.now()
         return {"items": await room.signals(now, hours), "next": None}
 
+    @get("/api/v1/feeds", tags=["feeds"])
+    async def feeds(after: FromQuery[str] = "", limit: FromQuery[int] = 100) -> dict[str, Any]:
+        """The accounting files that were read, with the lines that could not be and why."""
+        if "\0" in after:
+            raise BadInput("after: must be the last id of the page before")
+        return _page(await room.feeds(after, _limit(limit)), limit)
+
     @get("/api/v1/events", tags=["events"])
     async def events(
         before: FromQuery[int] = _LAST, limit: FromQuery[int] = 100, subscriber: FromQuery[int | None] = None
@@ -136,4 +143,5 @@ def routes(deps: ReadingDeps) -> list[Any]:
             await room.events(_key(before), _limit(limit), None if subscriber is None else _key(subscriber)), limit
         )
 
-    return [loop, subscribers, suppressions, suppress, release, imports, decisions, commands, agents, signals, events]
+    lists = [loop, subscribers, suppressions, imports, decisions, commands, agents, signals, feeds, events]
+    return [*lists, suppress, release]
