@@ -1,6 +1,7 @@
 """The commands. Each opens what it needs, calls one part, prints; see `output` for exit codes."""
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -70,7 +71,7 @@ def serve(*, config: Config = None) -> int:
                     ws_ping_interval=20,
                 )
             )
-            if settings.api.console_token:
+            if settings.api.console_token and sys.stderr.isatty():  # a log must not hold it
                 say(f"console: http://{settings.api.host}:{settings.api.port}/console/{settings.api.console_token}")
             await server.serve()
 

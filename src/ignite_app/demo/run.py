@@ -154,11 +154,12 @@ async def _start(options: DemoOptions, places: RunPlaces, started: float) -> Run
         ("workers", ["work", *config]),
     ):
         run.children.append(await children.start(name, arguments, places.logs, {}))
-    seeded = await asyncio.to_thread(seed_bucket, places.bucket, options.subscribers, options.seed)
-    run.story.tell(f"{seeded} rows in the bucket: subscribers, a warm-up file, a suppression list")
     await _until(run, "the simulator answers", lambda: run.simulator.answers("/status"))
     await _until(run, "the API answers", lambda: run.api.answers("/health/ready"))
     run.story.tell("everything answers" if options.once else f"dashboard: {run.console}")
+    await run.api.post("/api/v1/flows", content.welcome_flow(short=options.once))
+    seeded = await asyncio.to_thread(seed_bucket, places.bucket, options.subscribers, options.seed)
+    run.story.tell(f"{seeded} rows put into the bucket: subscribers, a warm-up file, a suppression list")
     return run
 
 

@@ -205,11 +205,14 @@ class Orchestrator:
     ) -> None:
         by_id = {one.id: one for one in standing}
         lifting = {one.parameters.get("of") for one in standing if one.action in (Action.PROBE, Action.RELEASE)}
+        released = {one.parameters.get("of") for one in standing if one.action is Action.RELEASE}
         for one in standing:
             assert one.id is not None
             if one.action is Action.RELEASE:
                 continue  # the executor ends it together with what it undoes
             if one.action is Action.PROBE:
+                if one.parameters.get("of") in released:
+                    continue  # its verdict has been given
                 self._judge(one, by_id.get(one.parameters.get("of")), signals, now, new, changes, ended)
             elif now >= one.until and one.id not in lifting:
                 if one.action in LEVERS and one.status is not DecisionStatus.PROPOSED:

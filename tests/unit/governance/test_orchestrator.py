@@ -192,6 +192,12 @@ def test_an_accepted_probe_releases() -> None:
     assert [(d.action, d.parameters["of"]) for d, _, _ in settled.decisions] == [(Action.RELEASE, 1)]
 
 
+def test_a_probe_is_judged_once_even_while_its_release_is_on_its_way() -> None:
+    at = START + timedelta(minutes=33)
+    release = standing(wish(Action.RELEASE, AgentKind.THROTTLE, at=at, parameters={"of": 1}), 3)
+    assert settle([], [*probing(), release], at, attempts(30, 0, at)) == Settled()
+
+
 def test_a_refused_probe_holds_twice_as_long() -> None:
     at = START + timedelta(minutes=33)
     settled = settle([], probing(), at, attempts(4, 6, at))
