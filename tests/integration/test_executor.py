@@ -3,12 +3,14 @@
 The host's log and the outbox must agree line by line, whatever happens in between.
 """
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import asyncssh
 import pytest
 from psycopg.types.json import Jsonb
 
@@ -17,7 +19,9 @@ from ignite_adapters.memory.pmta import MemoryPmta
 from ignite_adapters.pmta.ssh import SshConsole
 from ignite_adapters.postgres.commands import PostgresCommandStore, PostgresInjectionControls
 from ignite_adapters.postgres.pool import Pool
-from ignite_app.clock import Clock, wall_clock
+from ignite_app.clock import Clock
+from ignite_app.simulator.options import SimulatorOptions
+from ignite_app.simulator.simulator import Simulator
 from ignite_app.workers.execute import Executor
 from ignite_domain.errors import PortFailure
 from ignite_domain.governance.commands import Verb
@@ -337,9 +341,53 @@ async def test_over_ssh_and_the_wrapper_the_same_story_ends_the_same(pool: Pool,
         await worker.close()
 
 
+async def test_the_simulated_host_is_governed_in_its_own_words(pool: Pool, time: Time, tmp_path: Path) -> None:
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    key.write_private_key(str(tmp_path / "client"))
+    key.write_public_key(str(tmp_path / "client.pub"))
+    simulator = Simulator.build(
+        SimulatorOptions(
+            str(tmp_path / "home"), str(tmp_path / "acct"), ssh_authorised_key=str(tmp_path / "client.pub")
+        )
+    )
+    await simulator.start()
+    try:
+        console = SshConsole(
+            "127.0.0.1", simulator.ssh.port, "ignite", str(tmp_path / "client"), simulator.ssh.host_key
+        )
+        worker = executor(pool, console, time)
+        numbers = [
+            await decide(pool, "pause_queue", "queue", "gmail.com/mta1"),
+            await decide(pool, "backoff", "queue", "gmail.com/mta2"),
+            await decide(pool, "quarantine_ip", "ip", "192.0.2.12", "yahoo"),
+            await decide(pool, "pause_job", "job", "c7"),
+            await decide(pool, "throttle", "isp", "comcast", "comcast", factor=0.5),
+        ]
+        await settle(worker, time)
+        assert [await status(pool, number) for number in numbers] == ["verified"] * 5
+        assert simulator.mta.queue("gmail.com", "mta1").paused
+        assert simulator.mta.queue("gmail.com", "mta2").mode == "backoff"
+        assert "c7" in simulator.mta.paused_jobs
+        assert simulator.mta.config.raw("comcast.net", "mta1")["max-msg-rate"].startswith("9645/")  # 20000 / 1.2^4
+        for number in numbers:
+            await rows(pool, "update mailing_engine_decisions set status = 'released' where id = %s", number)
+        await settle(worker, time)
+        assert not simulator.mta.queue("gmail.com", "mta1").paused
+        assert simulator.mta.queue("gmail.com", "mta2").mode == "normal"
+        assert not simulator.mta.disabled
+        assert not simulator.mta.paused_jobs
+        assert simulator.mta.config.raw("comcast.net", "mta1")["max-msg-rate"].startswith("20000/")
+        await worker.close()
+    finally:
+        await simulator.stop()
+    lines = [json.loads(line)["argv"] for line in (tmp_path / "home" / "ssh.jsonl").read_text().splitlines()]
+    sent = await rows(pool, "select argv from mailing_engine_commands where exit_status is not null order by id")
+    assert [argv for argv in lines if not {"show", "test"} & set(argv)] == [argv for (argv,) in sent]
+
+
 async def test_jobs_and_routes_open_again_with_the_probe(pool: Pool) -> None:
     controls = PostgresInjectionControls(pool, VMTAS)
-    now = wall_clock()
+    now = Clock().now()
     job = await decide(pool, "pause_job", "job", "c9")
     ip = await decide(pool, "quarantine_ip", "ip", "192.0.2.11", None)
     assert await controls.paused_jobs(now) == {"c9"}

@@ -7,11 +7,12 @@ from litestar import Request, get, post
 from litestar.params import FromPath
 
 from ignite_app.clock import Clock
-from ignite_app.http.campaigns import MAX_BODY, decode
+from ignite_app.http.bodies import decode
+from ignite_app.http.campaigns import MAX_BODY
 from ignite_domain.automation import FlowDraft, FlowStatus, FlowStore, FlowView, Step
 from ignite_domain.automation.flow import WELCOME
 from ignite_domain.campaigns.campaign import CampaignDraft
-from ignite_domain.errors import NotFound
+from ignite_domain.errors import BadInput, NotFound
 from ignite_domain.events import EventType
 
 
@@ -23,14 +24,27 @@ class FlowDeps:
 
 @attrs.frozen
 class FlowIn:
-    """`mail`: a campaign's fields with one variant. Steps default to a welcome; `share` is a percentage."""
+    """`mail`: a campaign's fields with one variant. No steps: those of a welcome. `share` is a percentage."""
 
     name: str
     mail: CampaignDraft
-    steps: tuple[Step, ...] = WELCOME
-    trigger: EventType = EventType.VERIFIED
+    steps: tuple[dict[str, Any], ...] = ()
+    trigger: str = EventType.VERIFIED.value
     min_score: float = 0.50
     share: int = 100
+
+    def draft(self) -> FlowDraft:
+        """Raises BadInput naming the field, and for steps the place."""
+        if self.trigger not in set(EventType):
+            raise BadInput("trigger: not an event type")
+        steps = []
+        for index, one in enumerate(self.steps):
+            try:
+                steps.append(Step.from_json(one))
+            except BadInput as fault:
+                raise BadInput(f"steps[{index}]: {fault}") from None
+        trigger = EventType(self.trigger)
+        return FlowDraft(self.name, tuple(steps) or WELCOME, trigger, self.min_score, self.share)
 
 
 def _shown(flow: FlowView) -> dict[str, Any]:
@@ -67,8 +81,8 @@ def routes(deps: FlowDeps) -> list[Any]:
     async def create(request: Request[Any, Any, Any]) -> dict[str, Any]:
         """A flow and its mail; whoever the trigger happens to from now on enters, as far as `share` goes."""
         said = await decode(request, FlowIn)
-        draft = FlowDraft(said.name, said.steps, said.trigger, said.min_score, said.share)
-        return await one(await deps.store.create(draft, said.mail, request.state.author, deps.clock.now()))
+        made = await deps.store.create(said.draft(), said.mail, request.state.author, deps.clock.now())
+        return await one(made)
 
     @post("/api/v1/flows/{flow:int}/pause", tags=["flows"], status_code=200)
     async def pause(flow: FromPath[int]) -> dict[str, Any]:

@@ -1,0 +1,130 @@
+"""`ignite check` against the simulated outside world: all good, and each part broken in turn."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncssh
+import attrs
+import pytest
+
+from ignite_app.checks import Check, check
+from ignite_app.clock import Clock
+from ignite_app.settings import (
+    BucketSettings,
+    DatabaseSettings,
+    DnsSettings,
+    PmtaSettings,
+    Secret,
+    Settings,
+    TrackingSettings,
+    VerifierSettings,
+    VmtaSettings,
+)
+from ignite_app.simulator.options import SimulatorOptions
+from ignite_app.simulator.simulator import Simulator
+
+HEADER = "type,timeLogged,rcpt,dsnStatus,vmta\n"
+
+
+def accounting(kinds: str, lines: int) -> str:
+    row = "{},2026-11-02 09:00:00+0000,a@x.example,2.0.0,mta1\n"
+    return HEADER + "".join(row.format(kind) * lines for kind in kinds.split())
+
+
+@pytest.fixture
+async def simulator(tmp_path: Path) -> AsyncIterator[Simulator]:
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    key.write_private_key(str(tmp_path / "client"))
+    key.write_public_key(str(tmp_path / "client.pub"))
+    made = Simulator.build(
+        SimulatorOptions(
+            str(tmp_path / "home"),
+            str(tmp_path / "spool"),
+            ssh_authorised_key=str(tmp_path / "client.pub"),
+            verifier_key="key",
+            verifier_refusal=0.0,
+        )
+    )
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+def settings(simulator: Simulator, tmp_path: Path, pg_dsn: str) -> Settings:
+    (tmp_path / "bucket" / "lists").mkdir(parents=True)
+    (tmp_path / "bucket" / "lists" / "people.csv").write_text("email\na@x.example\n")
+    (tmp_path / "acct").mkdir()
+    (tmp_path / "acct" / "acct-all-2026-11-02-0000.csv").write_text(accounting("d b t tq", 600))
+    return Settings(
+        database=DatabaseSettings(dsn=Secret(pg_dsn)),
+        bucket=BucketSettings(directory=str(tmp_path / "bucket"), name="lists"),
+        dns=DnsSettings(nameserver=f"127.0.0.1:{simulator.dns.port}"),
+        verifier=VerifierSettings(url=f"http://127.0.0.1:{simulator.verifier_port}/verify", api_key=Secret("key")),
+        pmta=PmtaSettings(
+            smtp_port=simulator.smtp_port,
+            ssh_port=simulator.ssh.port,
+            ssh_key=str(tmp_path / "client"),
+            ssh_host_key=simulator.ssh.host_key,
+            accounting_dir=str(tmp_path / "acct"),
+            vmtas=(VmtaSettings("mta1", "192.0.2.11"),),
+        ),
+        # what answers here is not our API: any HTTP server that knows /health/live would do
+        tracking=TrackingSettings(secret=Secret("s" * 16), base_url="http://127.0.0.1:9"),
+    )
+
+
+async def found(settings: Settings) -> dict[str, Check]:
+    return {one.name: one for one in await check(settings, Clock())}
+
+
+async def test_everything_is_tried_and_only_what_is_away_fails(settings: Settings) -> None:
+    checks = await found(settings)
+    assert {name for name, one in checks.items() if not one.ok} == {"tracking"}
+    assert "ignite serve" in checks["tracking"].fix
+    assert "all paths there" in checks["ssh"].detail
+    assert "1 objects listed, one read" in checks["bucket"].detail
+    assert all(bool(one.fix) is not one.ok for one in checks.values())
+
+
+async def test_a_check_changes_nothing_on_the_host(settings: Settings, simulator: Simulator, tmp_path: Path) -> None:
+    await found(settings)
+    await simulator.stop()
+    log = (tmp_path / "home" / "ssh.jsonl").read_text()
+    assert '"show"' in log
+    assert not any(word in log for word in ('"pause"', '"reload"', '"ignite-put-include"', '"disable"'))
+
+
+def _pmta(settings: Settings, **changed: object) -> Settings:
+    return attrs.evolve(settings, pmta=attrs.evolve(settings.pmta, **changed))
+
+
+async def test_each_part_that_is_broken_is_named_with_what_to_do(settings: Settings, tmp_path: Path) -> None:
+    other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
+    deaf = tmp_path / "deaf"
+    deaf.mkdir()
+    (deaf / "acct-2026-11-02-0000.csv").write_text(accounting("d", 1000))
+    evolve = attrs.evolve
+    broken = [
+        (_pmta(settings, ssh_host_key=other), "ssh", "another key"),
+        (_pmta(settings, ssh_host_key=""), "ssh", "only observed"),
+        (_pmta(settings, ssh_port=9), "ssh", "cannot be reached"),
+        (_pmta(settings, vmtas=()), "ssh", "no virtual MTA"),
+        (_pmta(settings, smtp_port=9), "smtp", "ConnectionRefused"),
+        (_pmta(settings, smtp_port=settings.pmta.ssh_port), "smtp", "the server says"),
+        (_pmta(settings, accounting_dir=str(tmp_path / "none")), "accounting", "not a folder"),
+        (_pmta(settings, accounting_dir=str(deaf)), "accounting", "never b"),
+        (evolve(settings, database=DatabaseSettings(dsn=Secret("host=127.0.0.1 port=9"))), "database", "database"),
+        (evolve(settings, verifier=VerifierSettings(url="http://127.0.0.1:9/")), "verifier", "ConnectError"),
+        (
+            evolve(settings, bucket=evolve(settings.bucket, kind="s3", endpoint_url="http://127.0.0.1:9")),
+            "bucket",
+            "bucket",
+        ),
+        (evolve(settings, dns=DnsSettings(nameserver="127.0.0.1:9", timeout_seconds=0.3)), "dns", "gmail.com"),
+    ]
+    for changed, name, words in broken:
+        one = (await found(changed))[name]
+        assert not one.ok, name
+        assert words in one.detail, (name, one.detail)
+        assert one.fix
