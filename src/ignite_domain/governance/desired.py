@@ -147,11 +147,14 @@ class Desired:
 
 
 def brand_of(queue_domain: str) -> Isp | None:
-    """The brand whose mail a queue carries: of its domain, or of the label before `.rollup` / `.queue`."""
+    """The brand whose mail a queue carries: of its domain, or of the label before `.rollup` / `.queue`.
+
+    A label may have an ending of its own (microsoft-business.rollup), or be a domain's first (hotmail.queue).
+    """
     for suffix in _GROUP_SUFFIXES:
         if queue_domain.endswith(suffix):
-            label = queue_domain.removesuffix(suffix)
-            return next((isp for isp in Isp if isp == label), None) or isp_of(f"{label}.com")
+            label = queue_domain.removesuffix(suffix).partition("-")[0]
+            return Isp(label) if label in set(Isp) else isp_of(f"{label}.com")
     return isp_of(queue_domain)
 
 

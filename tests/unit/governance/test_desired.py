@@ -148,6 +148,22 @@ def test_routes_close_at_once(
     assert d.closed_vmtas([decision(1, action, target_type, target, isp)], VMTAS) == pairs
 
 
+BRANDS = [
+    ("gmail.com", Isp.GMAIL),
+    ("gmail.rollup", Isp.GMAIL),
+    ("charter.rollup", Isp.CHARTER),
+    ("hotmail.queue", Isp.MICROSOFT),
+    ("microsoft-business.rollup", Isp.MICROSOFT),
+    ("acme.rollup", None),
+    ("acme.example", None),
+]
+
+
+@pytest.mark.parametrize(("queue", "brand"), BRANDS)
+def test_a_queue_carries_the_mail_of_this_brand(queue: str, brand: Isp | None) -> None:
+    assert d.brand_of(queue) is brand
+
+
 RUNGS = [(20000, 20000), (30000, 20000), (19999, 16666), (16667, 16666), (16666, 13888), (14000, 13888), (0.001, 1)]
 
 
