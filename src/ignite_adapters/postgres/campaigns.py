@@ -5,7 +5,6 @@ because the next start goes on behind the highest person already in the ledger. 
 names the statuses it may come from, so two callers cannot both have their way.
 """
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
@@ -21,7 +20,7 @@ from ignite_domain.campaigns.pacing import Routes
 from ignite_domain.campaigns.states import CampaignStatus, Verb, after, sources
 from ignite_domain.errors import NotFound
 from ignite_domain.experiments import VariantSelector
-from ignite_domain.subscribers import FREQUENCY, OUTCOMES, Outcome, Reason
+from ignite_domain.subscribers import FREQUENCY, OUTCOMES, Reason
 
 CHUNK: Final = 10_000
 
@@ -245,13 +244,3 @@ async def _one(conn: AsyncConnection[Any], statement: str, values: tuple[Any, ..
     row = await (await conn.execute(statement.encode(), values)).fetchone()
     assert row is not None
     return int(row[0])
-
-
-def outcome_counts(states: Mapping[str, int]) -> dict[str, int]:
-    """Ledger states as an audience: sent + suppressed + held, and what is still open."""
-    return {
-        "sent": states.get("injected", 0),
-        Outcome.SUPPRESSED.value: states.get("suppressed", 0),
-        Outcome.HELD.value: states.get("held", 0),
-        "open": sum(states.get(state, 0) for state in ("waiting", "claimed", "in_doubt")),
-    }

@@ -13,23 +13,27 @@ _FRAME: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark"><title>{title}</title></head>
 <body style="margin:0;padding:0;background:#f3f1ec;color:#22262b;font-family:Georgia,'Times New Roman',serif">
-<table role="presentation" width="100%" cellpadding="0" cellspacing="0" style="background:#f3f1ec"><tr><td align="center"
- style="padding:24px 12px">
-<table role="presentation" width="600" cellpadding="0" cellspacing="0" style="max-width:600px;width:100%;background:#ffffff;
- border-radius:10px;overflow:hidden">
-<tr><td style="background:#12343b;padding:22px 32px;color:#f7d488;font-size:22px;letter-spacing:.5px">Discount Blog</td></tr>
+<table role="presentation" width="100%" cellpadding="0" cellspacing="0" style="background:#f3f1ec"><tr>
+<td align="center" style="padding:24px 12px">
+<table role="presentation" width="600" cellpadding="0" cellspacing="0"
+ style="max-width:600px;width:100%;background:#ffffff;border-radius:10px;overflow:hidden">
+<tr><td style="background:#12343b;padding:22px 32px;color:#f7d488;font-size:22px;letter-spacing:.5px">
+Discount Blog</td></tr>
 {rows}
-<tr><td style="padding:20px 32px 28px;font:13px/1.6 Helvetica,Arial,sans-serif;color:#5d6670;border-top:1px solid #e6e2d8">
-You get this mail because you asked us for deals. <a href="{{{{unsubscribe_url}}}}" style="color:#12343b">Unsubscribe</a>
-with one click, at any time.<br>Discount Blog, 12 Example Street, Springfield</td></tr>
+<tr><td style="padding:20px 32px 28px;font:13px/1.6 Helvetica,Arial,sans-serif;color:#5d6670;
+ border-top:1px solid #e6e2d8">You get this mail because you asked us for deals.
+<a href="{{{{unsubscribe_url}}}}" style="color:#12343b">Unsubscribe</a> with one click, at any time.<br>
+Discount Blog, 12 Example Street, Springfield</td></tr>
 </table></td></tr></table></body></html>
 """
 _TEXT: Final = '<tr><td style="padding:{top}px 32px 0;font-size:{size}px;line-height:1.55">{text}</td></tr>'
-_DEAL: Final = """<tr><td style="padding:18px 32px 0"><table role="presentation" width="100%" cellpadding="0" cellspacing="0"
+_DEAL: Final = """<tr><td style="padding:18px 32px 0">
+<table role="presentation" width="100%" cellpadding="0" cellspacing="0"
  style="border:1px solid #e6e2d8;border-radius:8px"><tr><td style="padding:16px 18px;font-size:17px;line-height:1.45">
 <strong>{name}</strong><br><span style="color:#5d6670;font-size:15px">{what}</span></td>
 <td align="right" style="padding:16px 18px;white-space:nowrap"><span style="color:#8a929b;font-size:14px">
-<s>{before}</s></span><br><a href="{href}" style="color:#a8441f;font-size:20px;font-weight:bold;text-decoration:none">{now}</a>
+<s>{before}</s></span><br>
+<a href="{href}" style="color:#a8441f;font-size:20px;font-weight:bold;text-decoration:none">{now}</a>
 </td></tr></table></td></tr>"""
 _BUTTON: Final = """<tr><td align="center" style="padding:26px 32px 30px"><a href="{href}" style="display:inline-block;
  background:#a8441f;color:#ffffff;padding:13px 30px;border-radius:6px;font:bold 16px Helvetica,Arial,sans-serif;
@@ -48,7 +52,7 @@ def _november(site: str) -> str:
         _TEXT.format(
             top=10,
             size=17,
-            text="We followed these prices for ninety days. Each is the lowest we saw, and none of them was raised first.",
+            text="We followed these prices for ninety days. Each is the lowest we saw, and none was raised first.",
         ),
     ]
     rows += [

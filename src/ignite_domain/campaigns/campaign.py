@@ -1,10 +1,9 @@
-"""A campaign as somebody asks for it, and as it is shown.
+"""A campaign as somebody asks for it.
 
 Decides what a complete campaign is. Its life is `states`, its people `audience`.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -12,7 +11,6 @@ import attrs
 
 from ignite_domain.campaigns.audience import parse
 from ignite_domain.campaigns.message import compile_text, one_line
-from ignite_domain.campaigns.states import CampaignStatus
 from ignite_domain.errors import BadInput
 
 ELEMENTS: Final = frozenset({"subject", "preheader", "body"})
@@ -88,40 +86,3 @@ _RULES: Final[tuple[tuple[str, Callable[[CampaignDraft], bool], str], ...]] = (
     ("variants", lambda c: 1 <= len(c.variants) <= MAX_VARIANTS, f"1 to {MAX_VARIANTS}"),
     ("variants", lambda c: len({v.name for v in c.variants}) == len(c.variants), "names must differ"),
 )
-
-
-@attrs.frozen
-class VariantView:
-    """An arm and what became of its mail: counts of people by ledger state."""
-
-    id: int
-    name: str
-    weight: int
-    subject: str
-    counts: Mapping[str, int] = attrs.field(factory=dict)
-
-
-@attrs.frozen
-class CampaignView:
-    """A campaign as lists show it. `counts`: people by ledger state; `held`, `suppressed`: by reason."""
-
-    id: int
-    name: str
-    kind: str
-    status: CampaignStatus
-    status_reason: str | None
-    element: str
-    test_status: str
-    winner: str | None
-    batch_per_min: int
-    audience: Mapping[str, Any]
-    created_at: datetime
-    created_by: str
-    scheduled_at: datetime | None
-    started_at: datetime | None
-    deadline_at: datetime | None
-    finished_at: datetime | None
-    counts: Mapping[str, int]
-    held: Mapping[str, int]
-    suppressed: Mapping[str, int]
-    variants: tuple[VariantView, ...]

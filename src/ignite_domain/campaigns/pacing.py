@@ -11,8 +11,8 @@ from typing import Final
 
 import attrs
 
-BURST_SECONDS: Final = 10.0
-"""How much unused pace may be saved up: enough to fill a batch, too little to be a wave."""
+BURST_SECONDS: Final = 60.0
+"""How much unused pace may be saved up: one minute's worth, so no two minutes carry more than three."""
 
 
 @attrs.frozen
