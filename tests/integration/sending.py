@@ -203,6 +203,7 @@ class World:
             ).fetchall()
             for campaign, ids in rows:
                 await mark_injected(conn, ids, campaign, self.clock.now())
+        await self.ledger.resolve_doubts(None, self.clock.now())  # the sender's next look
         self.clock.advance(minutes=11)
         self.progress.at = self.clock.now()
 

@@ -147,6 +147,27 @@ async def test_killed_between_claim_and_mark_nobody_is_lost_and_nobody_gets_two(
     await heir.close()
 
 
+async def test_doubt_begins_when_injection_has_ended_not_when_it_was_claimed(pool: Pool, pg_dsn: str) -> None:
+    """A slow MTA takes a message 20 minutes after its claim; the log was read 15 minutes after the claim."""
+    world = World(pool, pg_dsn, injector=MemoryInjector(lambda _message: (InjectionResult.IN_DOUBT, 0, "body")))
+    await add_people(pool, 1)
+    campaign = await world.prepared()
+    worker = world.worker()
+    await worker.step()
+    world.clock.advance(seconds=1)
+    await worker.step()
+    world.progress.at = world.clock.now() + timedelta(minutes=15)
+    world.clock.advance(minutes=20)
+    assert await worker.step() == 0
+    assert await world.states(campaign) == {"in_doubt": 1}
+    world.clock.advance(minutes=1)
+    await world.account()
+    await worker.step()
+    assert await world.states(campaign) == {"injected": 1}
+    assert len(world.taken()) == 1
+    await worker.close()
+
+
 async def test_accounting_that_comes_first_and_the_mark_that_follows_make_one_event(world: World) -> None:
     await add_people(world.pool, 3)
     campaign = await world.prepared()

@@ -67,13 +67,14 @@ _BACK: Final = """
 update mailing_sends m
    set state = case when c.status in ('finished', 'cancelled') then 'held' else 'waiting' end,
        reason = case when c.status in ('finished', 'cancelled') then 'stopped' end,
-       claimed_at = null
+       claimed_at = null, doubted_at = null
   from mailing_campaigns c
  where c.id = m.campaign_id
 """
 _AGAIN: Final = _BACK + " and m.id = any(%s) and m.state = 'claimed'"
 _DOUBT_ALL: Final = "update mailing_sends set state = 'in_doubt' where state = 'claimed'"
-_RESOLVE: Final = _BACK + " and m.state = 'in_doubt' and m.claimed_at < %s"
+_STAMP_DOUBT: Final = "update mailing_sends set doubted_at = %s where state = 'in_doubt' and doubted_at is null"
+_RESOLVE: Final = _BACK + " and m.state = 'in_doubt' and m.doubted_at < %s"
 
 
 class PostgresSendLedger:
@@ -137,6 +138,9 @@ class PostgresSendLedger:
         return await self._count(_DOUBT_ALL, ())
 
     async def resolve_doubts(self, read_until: datetime | None, now: datetime) -> int:
+        # Stamped here, not where the doubt arises: only the next look at the clock is surely later than the
+        # last byte that went out, and too late a stamp merely waits longer.
+        await self._count(_STAMP_DOUBT, (now,))
         return 0 if read_until is None else await self._count(_RESOLVE, (read_until,))
 
     async def _count(self, statement: str, values: tuple[Any, ...]) -> int:
@@ -157,7 +161,7 @@ async def mark_injected(conn: AsyncConnection[Any], send_ids: Sequence[int], cam
                 Isp(isp) if isp else None,
                 campaign_id,
                 variant,
-                metadata={"send_id": id_, "vmta": vmta},
+                metadata={"send": id_, "vmta": vmta},
             )
             for id_, person, variant, isp, vmta in rows
         ],

@@ -125,7 +125,7 @@ class PostgresWarmupStore:
                     continue
                 chosen = await conn.execute(_SELECT, {**values, "tier": tier, "take": take})
                 for send, person, variant, isp, score in await chosen.fetchall():
-                    about = {"send_id": send, "vmta": pair.vmta, "tier": f"{score:.2f}", "day": day.isoformat()}
+                    about = {"send": send, "vmta": pair.vmta, "tier": f"{score:.2f}", "day": day.isoformat()}
                     brand = Isp(isp) if isp else None
                     happened.append(
                         SubscriberEvent(EventType.SELECTED, now, person, brand, campaign_id, variant, metadata=about)

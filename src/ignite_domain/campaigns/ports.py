@@ -139,9 +139,11 @@ class SendLedger(Protocol):
         """Every claimed row becomes `in_doubt`: the process that claimed it is gone. Returns how many."""
 
     async def resolve_doubts(self, read_until: datetime | None, now: datetime) -> int:
-        """Doubtful rows claimed before `read_until` go back to waiting (or held, where the campaign has ended).
+        """Rows in doubt since before `read_until` go back to waiting (or held, where the campaign has ended).
 
-        `read_until`: every accounting record logged before it has been ingested, margin taken off already.
+        `read_until`: every accounting record logged before it has been ingested, margin taken off already; None:
+        nothing has been read. A row met here for the first time is in doubt since `now`: not since its claim,
+        because a slow MTA may have taken it long after that.
         """
 
 

@@ -29,8 +29,8 @@ from ignite_domain.campaigns.ports import (
 from ignite_domain.errors import PortFailure
 
 DOUBT_MARGIN: Final = timedelta(minutes=10)
-"""How long after a claim the MTA may still log the message as received. PMTA writes the `r` record when it
-answers the final dot; the margin covers a slow disk, a log rotation and the sender's own SMTP time-out."""
+"""How long after the doubt arose the MTA may still log the message as received. PMTA writes the `r` record when
+it answers the final dot; the margin covers bytes still under way, a slow disk and a log rotation."""
 
 
 def settle(results: Sequence[Injection]) -> tuple[Settled, PortFailure | None]:
@@ -119,8 +119,9 @@ class ResolveDoubts:
     """Give doubtful rows back once the accounting log proves that the MTA never had them.
 
     Why this is sound: PMTA writes an `r` record for every message it takes, and the ingestor turns a row
-    in doubt into `injected` in the transaction that advances the feed. So a row claimed at T that is still
-    in doubt when everything logged before T + margin has been read was not taken.
+    in doubt into `injected` in the transaction that advances the feed. Doubt begins when nothing more goes
+    out for the row (its connection is gone, or its process), so a row in doubt since T that is still in doubt
+    when everything logged before T + margin has been read was not taken.
     """
 
     ledger: SendLedger
@@ -129,4 +130,4 @@ class ResolveDoubts:
 
     async def __call__(self, now: datetime) -> int:
         until = await self.progress.read_until()
-        return 0 if until is None else await self.ledger.resolve_doubts(until - self.margin, now)
+        return await self.ledger.resolve_doubts(until - self.margin if until else None, now)

@@ -7,12 +7,13 @@ design page on warm-up, "Volume".
 
 from collections.abc import Collection, Sequence
 from datetime import date
-from math import floor, sqrt
+from math import floor
 from typing import Final
 
 import attrs
 
 from ignite_domain.governance.words import Action
+from ignite_domain.inference import wilson_lower
 
 START: Final = 50
 SLOW_START_GROWTH: Final = 1.5
@@ -84,21 +85,11 @@ class Plan:
     note: str
 
 
-def wilson_lower(events: int, total: int, z: float = Z_LOWER) -> float:
-    """Lower end of the Wilson interval of a share (0.0 without data)."""
-    if total <= 0:
-        return 0.0
-    share = events / total
-    centre = share + z * z / (2 * total)
-    half = z * sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    return max(0.0, (centre - half) / (1 + z * z / total))
-
-
 def hard_signal(day: WarmupDay) -> str | None:
     """The hard signal of a day, named, or None."""
     if not day.answered:
         return None
-    if wilson_lower(day.deferred, day.answered) > HARD_DEFERRAL:
+    if wilson_lower(day.deferred, day.answered, Z_LOWER) > HARD_DEFERRAL:
         return f"deferral {day.deferred / day.answered:.0%} > 30 %"
     if day.bounced >= HARD_COUNT and day.bounced > HARD_BOUNCE * day.answered:
         return f"bounce {day.bounced / day.answered:.1%} > 5 %"
@@ -109,7 +100,7 @@ def hard_signal(day: WarmupDay) -> str | None:
 
 def is_congested(day: WarmupDay) -> bool:
     """Lower bound of the deferral share above 10 %."""
-    return wilson_lower(day.deferred, day.answered) > CONGESTED
+    return wilson_lower(day.deferred, day.answered, Z_LOWER) > CONGESTED
 
 
 def grown(day: WarmupDay) -> Plan:

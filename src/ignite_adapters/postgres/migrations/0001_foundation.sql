@@ -239,13 +239,14 @@ create table mailing_sends (
     reason         text,                               -- of suppressed and held
     vmta           text,
     claimed_at     timestamptz,
+    doubted_at     timestamptz,                        -- not before the doubt arose: injection had ended by then
     injected_at    timestamptz,
     outcome        text,                               -- last word of the accounting log: delivered, hard_bounced, ...
     attempts       int not null default 0,             -- accounting attempts seen (d, b, t)
     unique (campaign_id, subscriber_id)
 );
 create index mailing_sends_todo on mailing_sends (campaign_id, id) where state in ('waiting', 'claimed', 'in_doubt');
-create index mailing_sends_doubt on mailing_sends (claimed_at) where state in ('claimed', 'in_doubt');
+create index mailing_sends_doubt on mailing_sends (doubted_at) where state in ('claimed', 'in_doubt');
 create index mailing_sends_person on mailing_sends (subscriber_id)
     where state in ('claimed', 'in_doubt', 'injected');  -- the gate's frequency rule
 
