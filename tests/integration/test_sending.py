@@ -13,10 +13,14 @@ from conftest import NOW
 from contracts.smtp_server import TinySmtp
 from ignite_adapters.memory.injector import MemoryInjector
 from ignite_adapters.pmta.smtp import SmtpInjector
+from ignite_adapters.postgres.campaign_reading import CampaignReader
+from ignite_adapters.postgres.experiments import PostgresExperimentStore
 from ignite_adapters.postgres.pool import Pool
+from ignite_app.workers.learn import LearnWorker
 from ignite_domain.campaigns import Person, Routes, Settled, Verb, parse
 from ignite_domain.campaigns.ports import Injection, InjectionResult, Message
 from ignite_domain.errors import BadInput, Conflict, NotFound, PortFailure
+from ignite_domain.experiments import DecideTests
 from ignite_domain.warmup import order_key
 from integration.sending import COLD, ISPS, HandClock, Killed, World, add_people, draft, dying
 
@@ -455,3 +459,36 @@ async def test_a_draft_that_cannot_be_sent_is_refused(world: World) -> None:
         with pytest.raises(BadInput):
             await world.store.create(draft(**{field: value}), "test", NOW)
     assert HandClock().now() == NOW
+
+
+async def test_a_test_ends_with_a_winner_by_people_who_clicked(pool: Pool, pg_dsn: str) -> None:
+    """Arm B has twice the human clickers; machines click everything in A and decide nothing."""
+    world = World(pool, pg_dsn, batch=500)
+    await add_people(pool, 600)
+    campaign = await world.prepared()
+    worker = world.worker()
+    await world.send_all(worker)
+    await world.driver.step()
+    learn = LearnWorker(DecideTests(PostgresExperimentStore(pool)), world.clock)  # type: ignore[arg-type]  # by hand
+    async with pool.connection() as conn:
+        await conn.execute("update mailing_sends set outcome = 'delivered'")
+        for arm, clickers, verdict in (
+            ("A", 30, "human"),
+            ("A", 999, "machine"),
+            ("B", 60, "human"),
+            ("B", 60, "human"),
+        ):
+            await conn.execute(
+                "insert into subscriber_events (event_type, event_at, subscriber_id, campaign_id, variant_id, verdict) "
+                "select 'clicked', %s, m.subscriber_id, m.campaign_id, m.variant_id, %s from mailing_sends m "
+                "join mailing_ab_variants v on v.id = m.variant_id and v.name = %s order by m.id limit %s",
+                (world.clock.now(), verdict, arm, clickers),
+            )
+    assert await learn.step() == 0, "clicks are still coming"
+    world.clock.advance(hours=5)
+    assert await learn.step() == 1
+    assert await learn.step() == 0
+    shown = await CampaignReader(pool).one(campaign)
+    assert (shown["test_status"], shown["winner"]) == ("decided", "B")
+    assert (shown["learning"]["winner"], shown["learning"]["n"], shown["learning"]["clicks"]) == ("B", 600, 90)
+    await worker.close()
