@@ -4,13 +4,22 @@ An agent decides for itself alone: whether its evidence holds, what it is about 
 provider), and why. It never looks at other agents; `orchestrator` settles what they wish.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
 import attrs
 
-from ignite_domain.governance.rules import BY_AGENT, COMPANY_SHARE, DOMINANT_SHARE, WIDE_SHARE, Rule, Scope, Test
+from ignite_domain.governance.rules import (
+    BY_AGENT,
+    COMPANY_SHARE,
+    COMPARABLE,
+    STANDS_OUT,
+    WIDE_SHARE,
+    Rule,
+    Scope,
+    Test,
+)
 from ignite_domain.governance.signals import CUSUM, ELSEWHERE, HOST, Seen, Signal, SignalProcessor
 from ignite_domain.governance.words import Action, AgentKind, Decision, TargetType
 from ignite_domain.inference import wilson_lower
@@ -134,26 +143,13 @@ class Agent:
                     )
                 ]
         if rule.scope is Scope.JOB:
-            whole = view.signals.seen(self.label, "isp", self.label, rule.signal, 3600, view.edge)
-            dominant = [
-                one
-                for one in found
-                if view.signals.seen(self.label, "job", one.scope, rule.signal, 3600, view.edge).x
-                >= DOMINANT_SHARE * whole.x
-            ]
-            jobs = [
-                job
-                for job in view.signals.scopes(self.label, "job")
-                if view.signals.seen(self.label, "job", job, rule.signal, 3600, view.edge).n
-            ]
-            if not dominant or len(jobs) < 2:
-                wide = next(
-                    (one for one in BY_AGENT[self.kind] if one.scope is Scope.ISP and one.signal is rule.signal), rule
-                )
-                return [
-                    self._wish(attrs.evolve(found[0], rule=wide), wide.action, TargetType.ISP, self.label, {}, view)
-                ]
-            found = dominant[:1]
+            guilty = [one for one in found if self._stands_out(rule, one.scope, view)]
+            if not guilty:
+                wide = next(one for one in BY_AGENT[self.kind] if one.scope is Scope.ISP and one.test is rule.test)
+                text = f"{wide.says}: {found[0].text.partition(': ')[2]}"
+                blamed_by_all = attrs.evolve(found[0], rule=wide, text=text)
+                return [self._wish(blamed_by_all, wide.action, TargetType.ISP, self.label, {}, view)]
+            found = guilty[:1]
         return [
             self._wish(
                 one,
@@ -165,6 +161,21 @@ class Agent:
             )
             for one in found
         ]
+
+    def _stands_out(self, rule: Rule, job: str, view: View) -> bool:
+        """Whether it is this job and not the provider: the other jobs do much better here, or it does badly
+        elsewhere as well. With nothing to compare it with it is the provider, which stops less."""
+
+        def total(scopes: Iterable[tuple[str, str]]) -> Seen:
+            seen = [view.signals.seen(isp, "job", name, rule.signal, 3600, view.edge) for isp, name in scopes]
+            return Seen(sum(one.n for one in seen), sum(one.x for one in seen))
+
+        own = total([(self.label, job)])
+        here = total((self.label, name) for name in view.signals.scopes(self.label, "job") if name != job)
+        if here.n >= COMPARABLE:
+            return here.share * STANDS_OUT <= own.share
+        elsewhere = total((isp, job) for isp in labels() if isp not in (self.label, HOST))
+        return elsewhere.n >= COMPARABLE and elsewhere.share >= CUSUM[rule.signal].p1
 
     def _wish(
         self,

@@ -15,6 +15,7 @@ import attrs
 from ignite_domain.governance.ports import StatusChange
 from ignite_domain.governance.rules import (
     MAX_LIFETIME,
+    PROBE_FEW_OUTCOMES,
     PROBE_LIFETIME,
     PROBE_MESSAGES,
     PROBE_MIN_OUTCOMES,
@@ -238,15 +239,15 @@ class Orchestrator:
             return
         if probe.status is DecisionStatus.APPROVED:
             return  # not on the host yet: nothing to judge
-        seen = outcomes_of(probe, signals, probe.at)
+        seen = outcomes_of(undone, signals, probe.at)
         verdict = sprt(seen)
         over = now >= probe.until
-        if verdict == "good" or (over and seen.n > 0 and verdict is None and seen.share <= PROBE_TEST.p_good * 2):
+        decided = over and seen.n >= PROBE_FEW_OUTCOMES
+        if verdict == "good" or (decided and verdict is None and seen.share <= PROBE_TEST.p_good * 2):
             text = f"the probe was accepted: {seen.n - seen.x} of {seen.n}"
             new.append((_release(probe, undone, seen, text, now), self.mode_of(undone.agent, undone.isp), ""))
-            for scope in _scopes_of(undone):
-                signals.reset(*scope)
-        elif verdict == "bad" or (over and seen.n > 0):
+            _begin_afresh(undone, signals)
+        elif verdict == "bad" or decided:
             text = f"the probe was refused: {seen.x} of {seen.n} not accepted"
             ended.add(probe.id)
             changes.append(StatusChange(probe.id, DecisionStatus.EXPIRED, text))
@@ -254,7 +255,8 @@ class Orchestrator:
             assert undone.id is not None
             changes.append(StatusChange(undone.id, None, f"{text}; held twice as long", until=now + longer))
         elif over:
-            changes.append(StatusChange(probe.id, None, "no mail to judge by yet", until=now + PROBE_LIFETIME))
+            note = f"only {seen.n} outcomes to judge by so far"
+            changes.append(StatusChange(probe.id, None, note, until=now + PROBE_LIFETIME))
 
 
 def sprt(seen: Seen) -> str | None:
@@ -270,23 +272,41 @@ def sprt(seen: Seen) -> str | None:
     return None
 
 
-def _scopes_of(decision: Decision) -> list[tuple[str, str, str]]:
+def _scope_of(decision: Decision) -> tuple[str, str, str]:
     """Where a decision's target is counted: (provider, scope type, scope)."""
     label = decision.isp.value if decision.isp else HOST
     match decision.target_type:
         case TargetType.HOST:
-            return [(HOST, "host", HOST)]
+            return HOST, "host", HOST
         case TargetType.IP | TargetType.JOB | TargetType.QUEUE:
-            return [(label, decision.target_type.value, decision.target)]
+            return label, decision.target_type.value, decision.target
         case _:
-            return [(label, "isp", label)]
+            return label, "isp", label
 
 
 def outcomes_of(decision: Decision, signals: SignalProcessor, since: datetime) -> Seen:
-    """Attempts (all, retries included) and those not accepted at a decision's target since an instant."""
-    scopes = _scopes_of(decision)
-    seen = [signals.since(*scope, Signal.ATTEMPT, since) for scope in scopes]
-    return Seen(sum(one.n for one in seen), sum(one.x for one in seen))
+    """Attempts (all, retries included) and those that went wrong at a decision's target since an instant.
+
+    Wrong is what is not accepted for a reason of ours; for a decision about dead addresses they count too.
+    """
+    scope = _scope_of(decision)
+    seen = signals.since(*scope, Signal.ATTEMPT, since)
+    dead = signals.since(*scope, Signal.BOUNCE, since).x if decision.agent is AgentKind.EMERGENCY else 0
+    return Seen(seen.n, seen.x + dead)
+
+
+def _begin_afresh(undone: Decision, signals: SignalProcessor) -> None:
+    """Reset the alarms at what is released, at the provider, and, if that is released, at all that is in it."""
+    scope = _scope_of(undone)
+    label = scope[0]
+    signals.reset(*scope)
+    if label == HOST:
+        return
+    signals.reset(label, "isp", label)
+    if scope[1] == "isp":
+        for kind in ("ip", "job"):
+            for name in signals.scopes(label, kind):
+                signals.reset(label, kind, name)
 
 
 def _stop_share(wish: Decision, signals: SignalProcessor, now: datetime) -> float:

@@ -248,7 +248,7 @@ RULES: Final[tuple[Rule, ...]] = (
         scope=Scope.ISP,
         action=Action.PAUSE_QUEUE,
         lifetime=_HOUR,
-        says="dead addresses have risen from at most 3 % towards 8 %, in more than one job",
+        says="dead addresses have risen from at most 3 % towards 8 %, and no one job is to blame",
     ),
     Rule(
         name="host-bounce-flood",
@@ -279,10 +279,14 @@ MAX_LIFETIME: Final = timedelta(hours=24)
 PROBE_MESSAGES: Final = 30
 PROBE_LIFETIME: Final = timedelta(minutes=20)
 PROBE_MIN_OUTCOMES: Final = 10
+PROBE_FEW_OUTCOMES: Final = 5
+"""Where there is hardly any mail, so many outcomes decide when the probe's time is over; with fewer it goes on."""
 WIDE_SHARE: Final = 0.6
 """If at least this share of the addresses is refused together, it is the provider, not an address."""
-DOMINANT_SHARE: Final = 0.8
-"""One job dominates if it carries this share of the events."""
+STANDS_OUT: Final = 2.0
+"""A job is to blame if its share of events is this many times that of the other jobs at the provider."""
+COMPARABLE: Final = 20
+"""First attempts in an hour below which a comparison says nothing."""
 COMPANY_SHARE: Final = 0.3
 """If the other addresses together are refused this often, one address is in company, and not to blame."""
 

@@ -105,6 +105,49 @@ def test_only_the_emergency_agent_acts_when_addresses_turn_out_dead() -> None:
     assert {(one.action, one.target) for one in found} == {(Action.PAUSE_JOB, "c1")}
 
 
+def dead(first: int, count: int, minute: float, **more: object) -> list[Outcome]:
+    return [
+        outcome(
+            n,
+            later(minute + (n - first) / 10),
+            OutcomeKind.BOUNCED,
+            address_fault=True,
+            reply_kind="invalid",
+            reply_rule="unknown",
+            **more,  # type: ignore[arg-type]  # named fields of Outcome
+        )
+        for n in range(first, first + count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("others", "why", "action", "target"),
+    [
+        ([], "there is nothing to compare it with", Action.PAUSE_QUEUE, "gmail"),
+        ([*steady(60, 180, isp=Isp.YAHOO)], "the same job does well elsewhere", Action.PAUSE_QUEUE, "gmail"),
+        (
+            [*steady(60, 180, isp=Isp.YAHOO), *dead(900, 8, 2, isp=Isp.YAHOO)],
+            "the same job does badly elsewhere",
+            Action.PAUSE_JOB,
+            "c1",
+        ),
+        (
+            [*steady(30, 90, job="c2"), *dead(900, 4, 2, job="c2")],
+            "the other job does as badly here",
+            Action.PAUSE_QUEUE,
+            "gmail",
+        ),
+    ],
+)
+def test_a_job_is_paused_only_if_it_and_not_the_provider_is_to_blame(
+    others: list[Outcome], why: str, action: Action, target: str
+) -> None:
+    stream = [*steady(120, 360), *dead(500, 14, 21), *others]
+    found = [one for one in wishes(stream, later(29)) if one.isp is Isp.GMAIL]
+    assert [(one.action, one.target) for one in found] == [(action, target)], why
+    assert found[0].rule == ("bounce-rise-of-a-job@1" if action is Action.PAUSE_JOB else "bounce-rise@1")
+
+
 def test_a_flood_of_dead_addresses_in_five_minutes_halts_the_provider() -> None:
     stream = [
         outcome(n, later(n / 10), OutcomeKind.BOUNCED, address_fault=True, reply_kind="invalid", reply_rule="unknown")

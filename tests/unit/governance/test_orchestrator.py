@@ -9,7 +9,7 @@ import pytest
 
 from governance_streams import IPS, START, outcome, steady
 from ignite_domain.governance.orchestrator import Orchestrator, Settled, sprt
-from ignite_domain.governance.signals import OutcomeKind, Seen, SignalProcessor
+from ignite_domain.governance.signals import OutcomeKind, Seen, Signal, SignalProcessor
 from ignite_domain.governance.words import (
     Action,
     AgentKind,
@@ -207,12 +207,43 @@ def test_a_refused_probe_holds_twice_as_long() -> None:
     assert (held.decision_id, held.status, held.until) == (1, None, at + timedelta(minutes=60))
 
 
-def test_a_probe_without_mail_goes_on() -> None:
+@pytest.mark.parametrize("good", [0, 4])
+def test_a_probe_with_hardly_any_mail_goes_on(good: int) -> None:
     at = START + timedelta(minutes=51)
-    (change,) = settle([], probing(), at).changes
+    (change,) = settle([], probing(), at, attempts(good, 0, START + timedelta(minutes=40))).changes
     assert (change.decision_id, change.status) == (2, None)
     assert change.until is not None
     assert change.until > at
+
+
+def test_when_its_time_is_over_five_accepted_messages_are_enough() -> None:
+    at = START + timedelta(minutes=51)
+    settled = settle([], probing(), at, attempts(5, 0, START + timedelta(minutes=40)))
+    assert [d.action for d, _, _ in settled.decisions] == [Action.RELEASE]
+
+
+def test_a_halt_for_dead_addresses_is_not_released_while_they_are_dead() -> None:
+    at = START + timedelta(minutes=33)
+    halt = standing(wish(Action.EMERGENCY_HALT, AgentKind.EMERGENCY))
+    signals = SignalProcessor()
+    signals.observe(
+        [
+            outcome(n, at, OutcomeKind.BOUNCED, address_fault=True, reply_kind="invalid", reply_rule="unknown")
+            for n in range(4)
+        ]
+    )
+    ended, held = settle([], [halt, probing()[1]], at, signals).changes
+    assert (ended.status, held.decision_id) == (DecisionStatus.EXPIRED, 1)
+
+
+def test_a_release_makes_every_alarm_at_the_provider_begin_afresh() -> None:
+    at = START + timedelta(minutes=33)
+    signals = attempts(0, 20, START)
+    signals.observe([outcome(n, at) for n in range(12)])
+    assert signals.statistic("gmail", "job", "c1", Signal.DEFERRAL) > 0
+    settle([], probing(), at, signals)
+    assert signals.statistic("gmail", "job", "c1", Signal.DEFERRAL) == 0
+    assert signals.statistic("gmail", "isp", "gmail", Signal.DEFERRAL) == 0
 
 
 def test_a_probe_that_is_not_on_the_host_yet_is_not_judged() -> None:
