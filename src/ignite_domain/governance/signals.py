@@ -23,6 +23,9 @@ WINDOWS_S: Final = (300, 3600, 86_400)
 HISTORY_MINUTES: Final = 5
 REPLY_WINDOW_S: Final = 600
 REPLIES_KEPT: Final = 64
+SCOPES_KEPT: Final = 500
+LONGEST_NAME: Final = 300
+"""Addresses, jobs and queues counted per provider, and the bytes of their names; idle ones go after a week."""
 
 
 class Signal(StrEnum):
@@ -181,12 +184,9 @@ class SignalProcessor:
         isp = one.isp.value if one.isp else ELSEWHERE
         minute = _minute(one.at)
         scopes = [(isp, "isp", isp), (HOST, "host", HOST)]
-        if one.ip:
-            scopes.append((isp, "ip", one.ip))
-        if one.job:
-            scopes.append((isp, "job", one.job))
-        if one.queue and one.isp is not None:
-            scopes.append((isp, "queue", one.queue))
+        for kind, name in (("ip", one.ip), ("job", one.job), ("queue", one.queue if one.isp else "")):
+            if name and self._has_room(isp, kind, name):
+                scopes.append((isp, kind, name))
         self._slices.add((isp, minute // HISTORY_MINUTES))
         if one.kind is OutcomeKind.CONNECTION:
             self._add(scopes, Signal.CONNECTION, minute, 1)
@@ -201,12 +201,18 @@ class SignalProcessor:
         if accepted:
             self._add(scopes, Signal.COMPLAINT, minute, 0)
         if one.reply_rule:
-            for scope in scopes[:3]:
-                self._reply((*scope, f"reply:{one.reply_rule}"), one)
+            for scope in scopes:
+                if scope[1] in ("isp", "host", "ip"):
+                    self._reply((*scope, f"reply:{one.reply_rule}"), one)
         if one.first:
             self._add(scopes, Signal.DEFERRAL, minute, one.kind is OutcomeKind.DEFERRED)
             self._add(scopes, Signal.BOUNCE, minute, one.kind is OutcomeKind.BOUNCED and one.address_fault)
             self._add(scopes, Signal.REFUSAL, minute, one.about_us)
+
+    def _has_room(self, isp: str, kind: str, name: str) -> bool:
+        """False for a name that is too long or one too many: an MTA's jobs may be named by anybody."""
+        known = self._scopes.get((isp, kind), ())
+        return name in known or (len(known) < SCOPES_KEPT and len(name) <= LONGEST_NAME)
 
     def _count(self, scope: tuple[str, str, str], signal: Signal) -> _Count:
         key = (*scope, signal.value)

@@ -85,6 +85,12 @@ def test_the_alarm_climbs_by_up_falls_by_one_and_stops_at_twice_its_level() -> N
     assert fed(*many).statistic(*GMAIL, Signal.BOUNCE) == 412
 
 
+def test_jobs_that_somebody_names_one_a_message_fill_no_memory() -> None:
+    signals = fed(*(outcome(n, at(n / 100), job=f"job-{n}") for n in range(800)), outcome(0, at(9), job="j" * 5000))
+    assert len(signals.scopes("gmail", "job")) == 500
+    assert signals.seen(*GMAIL, Signal.DEFERRAL, 3600, at(10)) == Seen(801, 0)
+
+
 def test_a_reset_begins_afresh() -> None:
     signals = fed(*(outcome(n, at(n), OutcomeKind.BOUNCED, **DEAD) for n in range(3)))  # type: ignore[arg-type]
     signals.reset(*GMAIL)
