@@ -44,6 +44,7 @@ NEEDED: Final = {
 OPTIONAL: Final = {
     "f": "complaints (needs <feedback-loop-processor>): an ISP without them shows 'no signal'",
     "rb": "late bounces (needs <bounce-processor>)",
+    "r": "receipts: without them a send whose reply was lost stays in doubt until its delivery is logged",
 }
 
 

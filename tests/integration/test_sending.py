@@ -15,12 +15,14 @@ from ignite_adapters.memory.injector import MemoryInjector
 from ignite_adapters.pmta.smtp import SmtpInjector
 from ignite_adapters.postgres.campaign_reading import CampaignReader
 from ignite_adapters.postgres.experiments import PostgresExperimentStore
+from ignite_adapters.postgres.governance import PostgresGovernanceStore
 from ignite_adapters.postgres.pool import Pool
 from ignite_app.workers.learn import LearnWorker
 from ignite_domain.campaigns import Person, Routes, Settled, Verb, parse
 from ignite_domain.campaigns.ports import Injection, InjectionResult, Message
 from ignite_domain.errors import BadInput, Conflict, NotFound, PortFailure
 from ignite_domain.experiments import DecideTests
+from ignite_domain.governance.ports import Step
 from ignite_domain.warmup import order_key
 from integration.sending import COLD, ISPS, HandClock, Killed, World, add_people, draft, dying
 
@@ -492,3 +494,19 @@ async def test_a_test_ends_with_a_winner_by_people_who_clicked(pool: Pool, pg_ds
     assert (shown["test_status"], shown["winner"]) == ("decided", "B")
     assert (shown["learning"]["winner"], shown["learning"]["n"], shown["learning"]["clicks"]) == ("B", 600, 90)
     await worker.close()
+
+
+async def test_a_log_without_receipts_never_says_that_a_message_was_not_taken(pool: Pool) -> None:
+    store = PostgresGovernanceStore(pool)
+    await store.save(Step(NOW, read_until=NOW))
+    assert await store.read_until() is None
+    await store.save(Step(NOW, receipts=True))
+    assert await store.read_until() == NOW
+
+
+async def test_a_receipt_seen_before_the_end_of_the_log_claims_no_progress(pool: Pool) -> None:
+    store = PostgresGovernanceStore(pool)
+    await store.save(Step(NOW, receipts=True))
+    assert await store.read_until() is None
+    await store.save(Step(NOW, read_until=NOW))
+    assert await store.read_until() == NOW

@@ -145,7 +145,13 @@ _PROGRESS: Final = """
 insert into mailing_engine_progress (read_until) values (%s)
 on conflict (sole) do update set read_until = greatest(mailing_engine_progress.read_until, excluded.read_until)
 """
-_READ_UNTIL: Final = "select read_until from mailing_engine_progress"
+_RECEIPTS: Final = """
+insert into mailing_engine_progress (read_until, receipts) values ('-infinity', true)
+on conflict (sole) do update set receipts = true where not mailing_engine_progress.receipts
+"""
+_READ_UNTIL: Final = """
+select read_until from mailing_engine_progress where receipts and read_until > '-infinity'
+"""
 
 
 class PostgresGovernanceStore:
@@ -193,7 +199,10 @@ class PostgresGovernanceStore:
             return sum([(await conn.execute(query, {"now": now})).rowcount for query in _PRUNE])
 
     async def read_until(self) -> datetime | None:
-        """Every record logged before this instant has been ingested; None before the first time."""
+        """Every record logged before this instant has been ingested; None before the first time.
+
+        None too while no `r` record was ever seen: a log without them says nothing about what the MTA took.
+        """
         async with transaction(self._pool) as conn:
             row = await (await conn.execute(_READ_UNTIL)).fetchone()
         return row[0] if row else None
@@ -202,6 +211,8 @@ class PostgresGovernanceStore:
         async with transaction(self._pool) as conn:
             if step.read_until is not None:
                 await conn.execute(_PROGRESS, (step.read_until,))
+            if step.receipts:
+                await conn.execute(_RECEIPTS)
             await _feeds(conn, step)
             suppressing, live = await decisions.write(conn, step)
             happened = list(step.events)

@@ -130,6 +130,7 @@ class Ingestor:
         step = Step(
             now=now,
             read_until=now if caught_up else None,
+            receipts=any(record.type == "r" for record in records),
             positions=[_counted(batch) for batch in batches],
             events=gathered.events,
             marks=list(gathered.marks.values()),

@@ -172,6 +172,7 @@ class Step:
 
     now: datetime
     read_until: datetime | None = None  # set if the log was read to its end: nothing logged before is unread
+    receipts: bool = False  # `r` records were among what was read
     positions: Sequence[tuple[Position, int, Sequence[Rejected]]] = ()  # position, records ingested, rejected
     events: Sequence[SubscriberEvent] = ()
     marks: Sequence[SendMark] = ()

@@ -147,7 +147,8 @@ create table mailing_engine_feeds (
 );
 create table mailing_engine_progress (               -- one row: how far the accounting log has been read
     sole        boolean primary key default true check (sole),
-    read_until  timestamptz not null                   -- every record logged before it has been ingested
+    read_until  timestamptz not null,                  -- every record logged before it has been ingested
+    receipts    boolean not null default false         -- the log holds `r` records: silence about a message means something
 );
 create table mailing_engine_feed_rejects (
     source   text not null references mailing_engine_feeds on delete cascade,
