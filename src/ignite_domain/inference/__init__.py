@@ -5,7 +5,7 @@ Decides nothing about mail. What the product itself does not call lives in `refe
 
 from ignite_domain.inference.assignment import assignment_bucket
 from ignite_domain.inference.balance import srm_chi_square
-from ignite_domain.inference.cusum import lattice_cusum, lattice_cusum_arl
+from ignite_domain.inference.cusum import lattice_cusum, lattice_cusum_arl, lattice_cusum_limit
 from ignite_domain.inference.intervals import clopper_pearson, wilson_interval, wilson_lower
 from ignite_domain.inference.posteriors import (
     expected_loss_choose_b,
@@ -42,6 +42,7 @@ __all__ = [
     "holm_adjust",
     "lattice_cusum",
     "lattice_cusum_arl",
+    "lattice_cusum_limit",
     "maturity_n_eff",
     "posterior_tail",
     "prob_b_beats_a",

@@ -1,5 +1,6 @@
 """The integer lattice CUSUM: its walk, and its exact mean time to a false alarm."""
 
+import math
 from collections.abc import Sequence
 
 
@@ -24,19 +25,44 @@ def lattice_cusum_arl(up: int, limit: int, p: float) -> float:
 
     Exact: expected times m(s) satisfy m(s) = 1 + p m(s + up) + (1 - p) m(max(0, s - 1)). Eliminating from the
     top, m(s) = a(s) + b(s) m(s - 1); the way back up is a product of at most `up` such steps. O(limit * up).
+    1 - b is carried beside b, so that nothing is ever subtracted: full precision however rare the alarm
+    (Grassmann, Taksar, Heyman 1985). Infinite for p = 0, and beyond what a float holds.
     """
+    if p <= 0:
+        return math.inf
     a = [0.0] * limit
     b = [0.0] * limit
+    alarmed = [0.0] * limit  # 1 - b: the alarm comes before S is ever below s
     for s in range(limit - 1, -1, -1):
-        alpha, beta = 0.0, 0.0
+        alpha, back, gone = 0.0, 0.0, 1.0
         if s + up < limit:
-            beta = 1.0
+            back, gone = 1.0, 0.0
             for step in range(s + up, s, -1):
-                alpha += beta * a[step]
-                beta *= b[step]
+                alpha += back * a[step]
+                gone += back * alarmed[step]
+                back *= b[step]
         if s == 0:
-            return (1 + p * alpha) / (1 - p * beta - (1 - p))
-        scale = 1 - p * beta
+            return (1 / p + alpha) / gone if gone > 0 else math.inf
+        scale = 1 - p + p * gone
         a[s] = (1 + p * alpha) / scale
         b[s] = (1 - p) / scale
+        alarmed[s] = p * gone / scale
     return 1.0
+
+
+def lattice_cusum_limit(up: int, p0: float, arl0: float) -> int:
+    """The smallest limit H whose mean time to a false alarm at `p0` is at least `arl0` messages.
+
+    The levels of the governance page come from here: arl0 = messages in 30 days / 0.02. Raises ValueError unless
+    up p0 < 1 - p0: a walk that rises by itself alarms in a time that grows no faster than H.
+    """
+    if not 0 < p0 < 1 or up * p0 >= 1 - p0:
+        raise ValueError(f"no limit for steps of {up} at a rate of {p0}: the walk rises by itself")
+    high = up
+    while lattice_cusum_arl(up, high, p0) < arl0:
+        high *= 2
+    low = 0
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if lattice_cusum_arl(up, middle, p0) >= arl0 else (middle, high)
+    return high

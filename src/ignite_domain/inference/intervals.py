@@ -9,8 +9,19 @@ from ignite_domain.inference.special import beta_cdf, solve
 _NORMAL: Final = NormalDist()
 
 
+def _check(x: int, n: int) -> None:
+    if not 0 <= x <= n:
+        raise ValueError(f"{x} events among {n}")
+
+
 def wilson_interval(x: int, n: int, confidence: float = 0.95, sides: int = 2) -> list[float]:
-    """Wilson's score interval for x events in n >= 1; `sides` 1 gives one-sided bounds on both ends."""
+    """Wilson's score interval for 0 <= x <= n events in n; `sides` 1 gives one-sided bounds on both ends.
+
+    n = 0 says nothing: [0, 1]. Raises ValueError for x outside 0..n.
+    """
+    _check(x, n)
+    if n == 0:
+        return [0.0, 1.0]
     z = _NORMAL.inv_cdf(1 - (1 - confidence) / sides)
     share, square = x / n, z * z
     middle = (share + square / (2 * n)) / (1 + square / n)
@@ -28,7 +39,11 @@ def wilson_lower(x: int, n: int, z: float) -> float:
 
 
 def clopper_pearson(x: int, n: int, confidence: float = 0.95, sides: int = 2) -> list[float]:
-    """The exact interval for x events in n >= 1; `sides` 1 gives one-sided bounds on both ends."""
+    """The exact interval for 0 <= x <= n events in n; `sides` 1 gives one-sided bounds on both ends.
+
+    n = 0 says nothing: [0, 1]. Raises ValueError for x outside 0..n.
+    """
+    _check(x, n)
     tail = (1 - confidence) / sides
     low = 0.0 if x == 0 else solve(lambda p: beta_cdf(p, x, n - x + 1), tail)
     high = 1.0 if x == n else solve(lambda p: beta_cdf(p, x + 1, n - x), 1 - tail)

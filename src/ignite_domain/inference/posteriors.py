@@ -1,47 +1,92 @@
 """Beta and Gamma posteriors: which arm is better, by how much one would lose, how likely a rate is too high."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Final
 
-from ignite_domain.inference.special import beta_cdf, beta_pdf, beta_sf, gamma_sf, integrate
+from ignite_domain.inference.special import beta_sf, gamma_sf, incomplete_beta, integrate, log_beta
 
-_REACH = 14.0
-"""Standard deviations around a mean beyond which a Beta density counts as nothing."""
+_REACH: Final = 9.0
+_DECAY: Final = 38.0
+"""Where a density counts as nothing: that many standard deviations out, and e^-38 down its exponential tail."""
 
 
-def _span(*posteriors: Sequence[float]) -> tuple[float, float]:
-    low, high = 1.0, 0.0
+def _edges(posteriors: Sequence[Sequence[float]], about: Sequence[Sequence[float]]) -> list[float]:
+    """Panels on the scale of t = ln(x / (1 - x)) that cover `about`, none wider than a standard deviation of any.
+
+    On that scale Beta(a, b) is smooth whatever its shapes: no pole at 0 or 1 where a or b < 1, an exponential
+    tail e^(a t) on the left and e^(-b t) on the right.
+    """
+
+    def span(a: float, b: float) -> tuple[float, float, float]:
+        middle, spread = math.log(a / b), math.sqrt(1 / a + 1 / b)
+        return middle - max(_REACH * spread, _DECAY / a), middle + max(_REACH * spread, _DECAY / b), spread
+
+    low = min(span(a, b)[0] for a, b in about)
+    high = max(span(a, b)[1] for a, b in about)
+    marks: list[float] = []
     for a, b in posteriors:
-        mean = a / (a + b)
-        spread = _REACH * math.sqrt(mean * (1 - mean) / (a + b + 1))
-        low, high = min(low, mean - spread), max(high, mean + spread)
-    return max(0.0, low), min(1.0, high)
+        start, end, spread = span(a, b)
+        count = math.ceil((end - start) / spread)
+        width = (end - start) / count
+        marks.extend(edge for index in range(count + 1) if low < (edge := start + index * width) < high)
+    close = min(span(a, b)[2] for a, b in posteriors) / 2
+    edges = [low]
+    for edge in sorted(marks):  # posteriors that lie together share their panels
+        if edge - edges[-1] >= close:
+            edges.append(edge)
+    return [*edges, high]
+
+
+def _shares(t: float) -> tuple[float, float]:
+    """x and 1 - x, each to full relative precision."""
+    small = math.exp(-abs(t))
+    near, far = small / (1 + small), 1 / (1 + small)
+    return (far, near) if t > 0 else (near, far)
+
+
+def _density(a: float, b: float) -> Callable[[float], float]:
+    """The density of t for x ~ Beta(a, b)."""
+    norm = log_beta(a, b)
+
+    def at(t: float) -> float:
+        log_far = -math.log1p(math.exp(-abs(t)))
+        log_x, log_y = (log_far, log_far - t) if t > 0 else (log_far + t, log_far)
+        return math.exp(a * log_x + b * log_y - norm)
+
+    return at
 
 
 def prob_b_beats_a(alpha_a: float, beta_a: float, alpha_b: float, beta_b: float) -> float:
-    """P(B > A) for independent Beta posteriors."""
-    low, high = _span((alpha_b, beta_b))
-    return integrate(lambda x: beta_pdf(x, alpha_b, beta_b) * beta_cdf(x, alpha_a, beta_a), low, high)
+    """P(B > A) for independent Beta posteriors; every shape > 0."""
+    return prob_best([(alpha_a, beta_a), (alpha_b, beta_b)], only=1)[0]
 
 
 def expected_loss_choose_b(alpha_a: float, beta_a: float, alpha_b: float, beta_b: float) -> float:
-    """E[max(A - B, 0)]: what choosing B costs where A is better."""
-    low, high = _span((alpha_a, beta_a), (alpha_b, beta_b))
-    return integrate(lambda x: beta_cdf(x, alpha_b, beta_b) * beta_sf(x, alpha_a, beta_a), low, high)
+    """E[max(A - B, 0)]: what choosing B costs where A is better. Every shape > 0."""
+    both = ((alpha_a, beta_a), (alpha_b, beta_b))
+
+    def lost(t: float) -> float:
+        x, y = _shares(t)
+        return incomplete_beta(x, y, alpha_b, beta_b) * incomplete_beta(y, x, beta_a, alpha_a) * x * y
+
+    return integrate(lost, _edges(both, both))
 
 
-def prob_best(posteriors: Sequence[Sequence[float]]) -> list[float]:
-    """For each (alpha, beta): the probability that its rate is the highest."""
+def prob_best(posteriors: Sequence[Sequence[float]], *, only: int | None = None) -> list[float]:
+    """For each (alpha, beta), shapes > 0: the probability that its rate is the highest. `only`: of that one alone."""
 
     def wins(index: int) -> float:
-        a, b = posteriors[index]
+        density = _density(*posteriors[index])
         others = [pair for place, pair in enumerate(posteriors) if place != index]
-        low, high = _span((a, b))
-        return integrate(
-            lambda x: beta_pdf(x, a, b) * math.prod(beta_cdf(x, other, more) for other, more in others), low, high
-        )
 
-    return [wins(index) for index in range(len(posteriors))]
+        def won(t: float) -> float:
+            x, y = _shares(t)
+            return density(t) * math.prod(incomplete_beta(x, y, a, b) for a, b in others)
+
+        return min(1.0, integrate(won, _edges(posteriors, [posteriors[index]])))
+
+    return [wins(index) for index in (range(len(posteriors)) if only is None else (only,))]
 
 
 def posterior_tail(prior_a: float, prior_b: float, x: int, n: int, threshold: float) -> float:

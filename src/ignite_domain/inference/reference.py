@@ -18,8 +18,10 @@ def beta_binomial_log_bf10(x_a: int, n_a: int, x_b: int, n_b: int, prior_a: floa
 
 
 def two_proportion_z(x_a: int, n_a: int, x_b: int, n_b: int) -> dict[str, float]:
-    """The pooled z test of B against A, two-sided; for one planned look."""
+    """The pooled z test of B against A, two-sided; for one planned look. n >= 1; where nothing varies: z 0, p 1."""
     pooled = (x_a + x_b) / (n_a + n_b)
+    if pooled in (0.0, 1.0):
+        return {"z": 0.0, "p_value": 1.0}
     z = (x_b / n_b - x_a / n_a) / math.sqrt(pooled * (1 - pooled) * (1 / n_a + 1 / n_b))
     return {"z": z, "p_value": 2 * _NORMAL.cdf(-abs(z))}
 
@@ -43,12 +45,15 @@ def shiryaev_roberts_mixture(
 
 
 def random_effects_shrinkage(effects: Sequence[float], variances: Sequence[float]) -> dict[str, float | list[float]]:
-    """DerSimonian-Laird: variance between studies, mean with standard error, and each effect drawn to the mean."""
+    """DerSimonian-Laird: variance between studies, mean with standard error, and each effect drawn to the mean.
+
+    At least one effect, variances > 0. One effect alone shows no variance between studies: tau2 is 0.
+    """
     weights = [1 / v for v in variances]
     fixed = sum(w * y for w, y in zip(weights, effects, strict=True)) / sum(weights)
     q = sum(w * (y - fixed) ** 2 for w, y in zip(weights, effects, strict=True))
     c = sum(weights) - sum(w * w for w in weights) / sum(weights)
-    tau2 = max(0.0, (q - (len(effects) - 1)) / c)
+    tau2 = max(0.0, (q - (len(effects) - 1)) / c) if len(effects) > 1 else 0.0
     both = [1 / (v + tau2) for v in variances]
     mean = sum(w * y for w, y in zip(both, effects, strict=True)) / sum(both)
     shrunk = [mean + tau2 / (tau2 + v) * (y - mean) for y, v in zip(effects, variances, strict=True)]

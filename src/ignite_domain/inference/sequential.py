@@ -11,7 +11,8 @@ def sequential_two_sample(
 ) -> dict[str, float]:
     """Asymptotic confidence sequence of the difference of two rates (Waudby-Smith et al.).
 
-    `tuning` is the sample size at which it is narrowest. `p_value` and `half_width` hold at any time.
+    `tuning` is the sample size at which it is narrowest. `p_value` and `half_width` hold at any time; n >= 1.
+    Where neither arm varies (all clicked or none) nothing can be said yet: p 1, an infinite half-width.
     """
     rate_a, rate_b = clicks_a / n_a, clicks_b / n_b
     n = n_a + n_b
@@ -20,6 +21,9 @@ def sequential_two_sample(
     rho = math.sqrt((peak + math.log(peak + 1)) / tuning)
     spread = n * rho * rho
     diff = rate_b - rate_a
+    if se == 0:
+        log_e = -0.5 * math.log1p(spread)
+        return {"diff": diff, "se": 0.0, "rho": rho, "log_e": log_e, "p_value": 1.0, "half_width": math.inf}
     log_e = 0.5 * (diff / se) ** 2 * spread / (1 + spread) - 0.5 * math.log1p(spread)
     half = se * math.sqrt(n) * math.sqrt(2 * (spread + 1) / (n * spread) * math.log(math.sqrt(spread + 1) / alpha))
     return {
@@ -27,7 +31,7 @@ def sequential_two_sample(
         "se": se,
         "rho": rho,
         "log_e": log_e,
-        "p_value": min(1.0, math.exp(-log_e)),
+        "p_value": math.exp(-max(0.0, log_e)),
         "half_width": half,
     }
 
