@@ -48,15 +48,14 @@ from ignite_app.workers.normalize import Normalizer
 from ignite_app.workers.partitions import PartitionKeeper
 from ignite_app.workers.send import BatchSendWorker
 from ignite_app.workers.verify import EmailVerifier
-from ignite_app.workers.warmup import WarmupPlanner
+from ignite_app.workers.warmup import WarmupPlanner, cold_pairs
 from ignite_domain.campaigns import ResolveDoubts, SendBatch
 from ignite_domain.experiments import DecideTests
 from ignite_domain.governance.orchestrator import Orchestrator
 from ignite_domain.governance.words import AgentKind
 from ignite_domain.imports import ImportBucket
-from ignite_domain.isps import Isp
 from ignite_domain.tracking import LinkCodec, RecordHits, TrackingService
-from ignite_domain.warmup.scheduler import ColdPair, WarmupScheduler
+from ignite_domain.warmup.scheduler import WarmupScheduler
 
 
 def _bucket(settings: Settings) -> ImportBucket:
@@ -83,11 +82,6 @@ def _warm(vmtas: tuple[VmtaSettings, ...]) -> tuple[str, ...]:
     return tuple(vmta.name for vmta in vmtas if not vmta.cold)
 
 
-def _pairs(vmtas: tuple[VmtaSettings, ...]) -> tuple[ColdPair, ...]:
-    names = [*(isp.value for isp in Isp), "elsewhere"]
-    return tuple(ColdPair(vmta.name, vmta.ip, isp) for vmta in vmtas if vmta.cold for isp in names)
-
-
 def _taker(dsn: str, name: str) -> Callable[[], AbstractAsyncContextManager[Lease | None]]:
     return lambda: lease(dsn, name)
 
@@ -106,7 +100,7 @@ class Container(containers.DeclarativeContainer):
     cold_by_ip = providers.Callable(lambda vmtas: {vmta.ip: vmta.name for vmta in vmtas if vmta.cold}, vmtas)
     warm = providers.Callable(_warm, vmtas)
     cold = providers.Callable(lambda vmtas: tuple(vmta.name for vmta in vmtas if vmta.cold), vmtas)
-    pairs = providers.Callable(_pairs, vmtas)
+    pairs = providers.Callable(cold_pairs, vmtas)
     frequency = providers.Callable(lambda s: timedelta(hours=s.campaign.frequency_hours), settings)
     agent_mode = providers.Callable(lambda s: mode_of(s.governance, s.pmta), settings)
     executor_mode = providers.Callable(lambda of: of(AgentKind.THROTTLE, None), agent_mode)
