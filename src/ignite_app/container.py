@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from dependency_injector import containers, providers
-from ignite_adapters.postgres.flows import PostgresFlowStore
 
 from ignite_adapters.directory import DirectoryBucket
 from ignite_adapters.dns import DnsMxLookup
@@ -23,6 +22,7 @@ from ignite_adapters.postgres.campaign_reading import CampaignReader
 from ignite_adapters.postgres.campaigns import PostgresCampaignStore
 from ignite_adapters.postgres.commands import PostgresCommandStore, PostgresInjectionControls
 from ignite_adapters.postgres.experiments import PostgresExperimentStore
+from ignite_adapters.postgres.flows import PostgresFlowStore
 from ignite_adapters.postgres.governance import PostgresGovernanceStore
 from ignite_adapters.postgres.imports import PostgresImportLog
 from ignite_adapters.postgres.leases import Lease, lease
