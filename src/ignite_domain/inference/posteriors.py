@@ -12,7 +12,7 @@ _DECAY: Final = 38.0
 
 
 def _edges(posteriors: Sequence[Sequence[float]], about: Sequence[Sequence[float]]) -> list[float]:
-    """Panels on the scale of t = ln(x / (1 - x)) that cover `about`, none wider than a standard deviation of any.
+    """Panels on the scale of t = ln(x / (1 - x)) that cover `about`, none wider than its standard deviations.
 
     On that scale Beta(a, b) is smooth whatever its shapes: no pole at 0 or 1 where a or b < 1, an exponential
     tail e^(a t) on the left and e^(-b t) on the right.
@@ -31,6 +31,8 @@ def _edges(posteriors: Sequence[Sequence[float]], about: Sequence[Sequence[float
         width = (end - start) / count
         marks.extend(edge for index in range(count + 1) if low < (edge := start + index * width) < high)
     close = min(span(a, b)[2] for a, b in posteriors) / 2
+    # x (1 - x) itself changes within a unit, also where no posterior is; beyond +-40 it is a pure exponential
+    marks.extend(float(unit) for unit in range(-40, 41) if low < unit < high)
     edges = [low]
     for edge in sorted(marks):  # posteriors that lie together share their panels
         if edge - edges[-1] >= close:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ignite_domain import inference
@@ -62,6 +62,7 @@ def test_no_trials_say_nothing_and_impossible_counts_are_refused() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(posterior, posterior)
+@example((9.0, 1950.0), (1831.0, 20.0))  # far apart: nothing but x (1 - x) between them
 def test_either_arm_is_better_and_losses_differ_by_the_means(a: tuple[float, float], b: tuple[float, float]) -> None:
     better = inference.prob_b_beats_a(*a, *b)
     assert 0 <= better <= 1
