@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -95,9 +96,7 @@ def work(*names: str, config: Config = None) -> int:
         async with opened(settings) as parts, asyncio.TaskGroup() as group:
             for name in names or WORKERS:
                 worker: Any = getattr(parts.container, WORKERS[name])()
-                group.create_task(
-                    run_worker(worker, parts.clock, stop, lambda key=f"worker:{name}": lease(parts.dsn, key))
-                )
+                group.create_task(run_worker(worker, parts.clock, stop, partial(lease, parts.dsn, f"worker:{name}")))
 
     asyncio.run(run())
     return GOOD

@@ -8,7 +8,8 @@ import asyncio
 import json
 import os
 import shutil
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -76,18 +77,13 @@ async def demo(options: DemoOptions) -> int:
     """Run the demo and return the exit code: 0 good, 1 a reconciliation fails, 3 could not finish."""
     root, temporary = _folder(options)
     started = real_seconds()
-    run: Run | None = None
     try:
-        run = await _start(options, RunPlaces(root), started)
-        return await (_once(run) if options.once else _watch(run))
+        async with running(options, RunPlaces(root), started) as run:
+            return _print(run, await to_the_end(run)) if options.once else await _watch(run)
     except IgniteError as failure:
         say(f"demo: {failure}")
         return UNFINISHED
     finally:
-        if run:
-            await children.stop(run.children)
-            await run.pool.close()
-            await asyncio.to_thread(run.server.stop)
         if temporary:
             shutil.rmtree(root, ignore_errors=True)
 
@@ -114,7 +110,21 @@ def _usage(message: str) -> int:
     return 2
 
 
-async def _start(options: DemoOptions, places: RunPlaces, started: float) -> Run:
+@asynccontextmanager
+async def running(
+    options: DemoOptions, places: RunPlaces, started: float, *, workers: bool = True
+) -> AsyncIterator[Run]:
+    """A run whose parts all answer; everything is stopped at the end, also of a start that failed half way.
+
+    `workers` False: the caller runs the workers, with the configuration that lies at `places.config`.
+    """
+    async with AsyncExitStack() as stack:
+        yield await _start(options, places, started, stack, workers=workers)
+
+
+async def _start(
+    options: DemoOptions, places: RunPlaces, started: float, stack: AsyncExitStack, *, workers: bool
+) -> Run:
     clock = Clock.starting(DEMO_START, ONCE_RATE if options.once else LIVE_RATE)
     say("starting: database, simulated PowerMTA and ISPs, API, workers")
     ports = {name: children.free_port() for name in ("smtp", "ssh", "dns", "verifier", "status")}
@@ -126,6 +136,7 @@ async def _start(options: DemoOptions, places: RunPlaces, started: float) -> Run
     world = world_of(options, places, clock, secret, ports, api_port)
     (places.root / "simulator.yaml").write_text(yaml.safe_dump(world), encoding="utf-8")
     server = embedded.start(places.postgres, embedded.DURABLE)
+    stack.push_async_callback(asyncio.to_thread, server.stop)
     settings = settings_of(
         options, places, clock, secret, dsn=server.dsn(), api_port=api_port, simulator=ports, host_key=host_key
     )
@@ -133,6 +144,7 @@ async def _start(options: DemoOptions, places: RunPlaces, started: float) -> Run
     places.config.write_text(yaml.safe_dump(settings), encoding="utf-8")
     await asyncio.to_thread(migrate, server.dsn(), clock.now())
     pool = await open_pool(server.dsn(), 4)
+    stack.push_async_callback(pool.close)
     await ensure_partitions(pool, clock.now(), ahead=2)
     run = Run(
         options=options,
@@ -147,12 +159,15 @@ async def _start(options: DemoOptions, places: RunPlaces, started: float) -> Run
         story=Story(started),
         started=started,
     )
+    stack.push_async_callback(children.stop, run.children)
     config = ["--config", str(places.config)]
-    for name, arguments in (
-        ("simulator", ["simulator", "--config", str(places.root / "simulator.yaml")]),
-        ("api", ["serve", *config]),
-        ("workers", ["work", *config]),
-    ):
+    commands = {
+        "simulator": ["simulator", "--config", str(places.root / "simulator.yaml")],
+        "api": ["serve", *config],
+    }
+    if workers:
+        commands["workers"] = ["work", *config]
+    for name, arguments in commands.items():
         run.children.append(await children.start(name, arguments, places.logs, {}))
     await _until(run, "the simulator answers", lambda: run.simulator.answers("/status"))
     await _until(run, "the API answers", lambda: run.api.answers("/health/ready"))
@@ -207,7 +222,8 @@ def _pace(options: DemoOptions) -> int:
     return max(20, options.subscribers // (60 if options.once else 300))
 
 
-async def _once(run: Run) -> int:
+async def to_the_end(run: Run) -> dict[str, Any]:
+    """The headless run: a campaign like any user's, a live client that hears everything; returns the report."""
     connected = asyncio.Event()
     after = (await run.reader.progress())["last_live"]
     socket = run.api.base.replace("http", "ws", 1) + "/api/v1/live"
@@ -218,12 +234,11 @@ async def _once(run: Run) -> int:
         campaign = await _campaign(run)
         await _until_the_end(run)
         teller.cancel()
-        report = await _report(run, campaign, after)
+        return await _report(run, campaign, after)
     finally:
         ears.cancel()
         with suppress(asyncio.CancelledError):
             await ears
-    return _print(run, report)
 
 
 async def _until_the_end(run: Run) -> None:

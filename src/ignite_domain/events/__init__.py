@@ -43,9 +43,7 @@ class Verdict(StrEnum):
     MACHINE = "machine"
 
 
-NEEDS_HUMAN: Final[frozenset[EventType]] = frozenset(
-    {EventType.CLICKED, EventType.PAGE_VIEW, EventType.SESSION_END}
-)
+NEEDS_HUMAN: Final[frozenset[EventType]] = frozenset({EventType.CLICKED, EventType.PAGE_VIEW, EventType.SESSION_END})
 HIGH_VALUE: Final[frozenset[EventType]] = frozenset(
     {EventType.HARD_BOUNCED, EventType.COMPLAINED, EventType.UNSUBSCRIBED} | NEEDS_HUMAN
 )
