@@ -115,4 +115,11 @@ async def test_ten_deaths_of_every_worker_lose_nothing_and_do_nothing_twice(tmp_
         report = await to_the_end(run)
         assert all(killer.done() for killer in killers), "the run was over before the killers were"
     assert workers.kills == Counter(dict.fromkeys(WORKERS, KILLS))
-    assert [entry for entry in report["reconciliations"] if not entry["ok"]] == []
+    wrong = {entry["name"]: entry for entry in report["reconciliations"] if not entry["ok"]}
+    # A kill between sending and answer of put or reload cannot be told from one that never arrived, so it is
+    # sent again (both are idempotent): the SSH log may hold a few lines more than the outbox has rows.
+    commands = wrong.pop("decisions_commands", None)
+    if commands is not None:
+        assert 0 < commands["left"] - commands["right"] <= KILLS
+        assert all(left == right for left, right in commands["by"].values())
+    assert wrong == {}

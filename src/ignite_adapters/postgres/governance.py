@@ -88,7 +88,11 @@ with hit as (
     select s.id, s.data_quality_score as old, w.at
       from mailing_subscribers s
       join unnest(%(people)s::bigint[], %(at)s::timestamptz[]) as w (id, at) on w.id = s.id
-     where s.data_quality_score < %(rung)s and s.status = 'active'
+     where s.data_quality_score < %(rung)s
+       -- a person who unsubscribed before the log was read has still been reached; a dead address has not
+       and (s.status = 'active' or s.status_reason in ('unsubscribed', 'listed') and not exists (
+             select 1 from subscriber_events e
+              where e.subscriber_id = s.id and e.event_type in ('hard_bounced', 'complained')))
      order by s.id for update of s
 )
 update mailing_subscribers s set data_quality_score = %(rung)s, updated_at = hit.at

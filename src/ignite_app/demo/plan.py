@@ -130,7 +130,7 @@ def settings_of(
             "vmtas": [dict(vmta) for vmta in VMTAS],
         },
         "governance": {"generated_host_key": host_key, "apply_poll_seconds": 60 if fast else 15},
-        "campaign": {"deadline_hours": 6},
+        "campaign": {"deadline_hours": 24},
         "tracking": {"secret": secret.tracking, "base_url": f"http://127.0.0.1:{api_port}"},
         "api": {
             "port": api_port,

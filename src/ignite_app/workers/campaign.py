@@ -62,6 +62,7 @@ class CampaignDriver:
         match work.status:
             case CampaignStatus.SCHEDULED:
                 await self._store.move(work.id, Verb.PREPARE, now, deadline_at=now + self._deadline)
+                await self._store.refresh_statistics()
                 log.info("campaign.preparing", campaign=work.id)
                 return 1
             case CampaignStatus.PREPARING:
@@ -84,6 +85,7 @@ class CampaignDriver:
         written = await self._store.prepare_chunk(campaign_id, routes, now)
         if written:
             return written
+        await self._store.refresh_statistics()
         await self._warm_up(campaign_id, now)
         held = await self._store.limit(campaign_id, now)
         await self._store.move(campaign_id, Verb.SEND, now)
