@@ -92,7 +92,7 @@ async def _haunt(name: str, workers: Nursery, mailing: asyncio.Event) -> None:
 
 
 async def _until_mail_goes_out(run: Run, mailing: asyncio.Event) -> None:
-    while (await run.reader.progress())["injected"] == 0:  # noqa: ASYNC110  # the database has no event for it
+    while (await run.reader.progress())["injected"] == 0:  # noqa: ASYNC110  # the database is the only witness  # noqa: ASYNC110  # the database has no event for it
         await asyncio.sleep(0.05)
     mailing.set()
 
