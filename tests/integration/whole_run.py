@@ -1,0 +1,98 @@
+"""What the tests of whole runs share: workers as processes of their own, and the host's log line by line."""
+
+import asyncio
+import csv
+import json
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from ignite_app.demo.outside import MUTATING, read_lines
+from ignite_app.demo.plan import RunPlaces
+
+
+@attrs.define
+class Nursery:
+    """Workers by name, each a process that can be killed and started again."""
+
+    process: asyncio.subprocess.Process
+    logs: Path
+    living: dict[str, int] = attrs.field(factory=dict)
+    kills: Counter[str] = attrs.field(factory=Counter)
+    _one_at_a_time: asyncio.Lock = attrs.field(factory=asyncio.Lock)
+
+    async def start(self, name: str) -> None:
+        assert self.process.stdin
+        assert self.process.stdout
+        async with self._one_at_a_time:
+            self.process.stdin.write(f"{name}\n".encode())
+            self.living[name] = int(await self.process.stdout.readline())
+
+    def require_alive(self, name: str) -> None:
+        """A worker that ended by itself is a failure, shown with its last lines."""
+        if not Path(f"/proc/{self.living[name]}").exists():
+            last = (self.logs / f"{name}.log").read_text(errors="replace")[-3000:]
+            pytest.fail(f"worker {name} ended by itself:\n{last}")
+
+    async def kill(self, name: str) -> None:
+        """Kill -9, and see it gone."""
+        self.require_alive(name)
+        child = self.living[name]
+        os.kill(child, signal.SIGKILL)
+        while Path(f"/proc/{child}").exists():  # noqa: ASYNC110  # another process's end has no event here
+            await asyncio.sleep(0.005)
+        self.kills[name] += 1
+
+
+@asynccontextmanager
+async def nursery(places: RunPlaces) -> AsyncIterator[Nursery]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, str(Path(__file__).with_name("nursery.py")), str(places.config), str(places.logs)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "IGNITE_LOG__LEVEL": "info"},
+    )
+    try:
+        assert process.stdout
+        assert await process.stdout.readline() == b"ready\n"
+        yield Nursery(process, places.logs)
+    finally:
+        process.kill()  # takes its children along
+        await process.wait()
+
+
+def require_balanced_books(report: dict[str, Any], places: RunPlaces) -> None:
+    """Every reconciliation of the demo report holds; commands are compared line by line.
+
+    The report counts answers, and a death or a cut connection may lose one. Then the row stands and says so,
+    and only the host knows whether its line arrived.
+    """
+    wrong = {entry["name"]: entry for entry in report["reconciliations"] if not entry["ok"]}
+    commands = wrong.pop("decisions_commands", {"by": {}})
+    assert all(left == right for left, right in commands["by"].values())
+    assert wrong == {}
+    answered: Counter[tuple[str, str]] = Counter()
+    lost: Counter[tuple[str, str]] = Counter()
+    with (places.root / "tables" / "mailing_engine_commands.csv").open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            key = (" ".join(json.loads(row["argv"])), row["stdin_sha256"])
+            if row["exit_status"]:
+                answered[key] += 1
+            elif row["read_back"].startswith("answer lost"):
+                lost[key] += 1
+    lines = Counter(
+        (" ".join(entry["argv"]), entry.get("stdin_sha256", ""))
+        for entry in read_lines(places.ssh)
+        if any(word in MUTATING for word in entry["argv"])
+    )
+    assert lines
+    for key in lines | answered:
+        assert answered[key] <= lines[key] <= answered[key] + lost[key], key
