@@ -56,7 +56,7 @@ _QUOTED_CODE: Final = re.compile(
     r"(?:said|says|reply|response(?: was)?|talk to me|after [^:]{1,80}|<<<|\]): '?([245]\d\d)[ -]"
 )
 _COMMAND: Final = re.compile(r"\(in reply to [a-z ]{1,30}\)|\(delivery attempts: \d+\)")
-_LABEL: Final = re.compile(r"\b(?:[a-z0-9-]+\.){2,}[a-z]{2,24}\b")
+_LABEL: Final = re.compile(r"(?<![\w.-])(?:[a-z0-9-]{1,63}\.){2,12}[a-z]{2,24}\b")
 _SERIAL: Final = re.compile(r"\b(?=[a-z_-]*\d)[a-z0-9_-]{12,}\b")
 
 

@@ -25,10 +25,12 @@ IP: Final = re.compile(
     r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.]*\d)"
     r"|(?<![\w:])(?:[0-9a-f]{1,4}:){2,7}[0-9a-f:]*[0-9a-f](?![\w:])"
 )
-ADDRESS: Final = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@([\w-]+(?:\.[\w-]+)+)")
-URL: Final = re.compile(r"https?://\S+|\bwww\.\S+|\S+\.(?:html?|php|aspx|cgi)\b\S*")
+ADDRESS: Final = re.compile(
+    r"(?<![\w.!#$%&'*+/=?^`{|}~-])[\w.!#$%&'*+/=?^`{|}~-]{1,64}@([\w-]{1,63}(?:\.[\w-]{1,63}){1,12})"
+)
+URL: Final = re.compile(r"https?://\S+|\bwww\.\S+|(?<!\S)\S+\.(?:html?|php|aspx|cgi)\b\S*")
 
-_DOMAIN: Final = r"((?:[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?\.)+[a-z]{2,24})"
+_DOMAIN: Final = r"((?:[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?\.){1,12}[a-z]{2,24})"
 _ANY_DOMAIN: Final = re.compile(rf"(?<![\w@.-]){_DOMAIN}\b")
 _LINKED_IP: Final = re.compile(
     r"[?&](?:ip|v|query|i)=((?:\d{1,3}\.){3}\d{1,3})\b|/query/ip/((?:\d{1,3}\.){3}\d{1,3})\b"

@@ -10,7 +10,6 @@ from typing import Final
 from ignite_domain.governance.reply_rules import ReplyClass as C
 from ignite_domain.governance.reply_rules import ReplyRule, rule
 
-_SENDER: Final = r"(?:sender|from|mail from|return.?path|envelope|your)"
 _MAILBOX: Final = r"(?:account|mail ?box|user|recipient|e-?mail(?: account| address)?|address|customer|inbox)"
 _GONE: Final = (
     r"(?:disabled|deactivated|inactive|suspended|terminated|expired|archived|closed|locked|cancell?ed"
@@ -39,7 +38,8 @@ WORDS: Final[tuple[ReplyRule, ...]] = (
     rule(
         "smtp-auth",
         C.AUTH,
-        r"smtp authentication|authentication information|mismatches client ip|name lookup failed"
+        r"smtp authentication|authentication (?:is )?required|requires authentication"
+        r"|authentication information|mismatches client ip|name lookup failed"
         r"|invalid ip for sending mail of domain|relay quota exceeded for unauth",
     ),
     rule("not-accepting", C.REPUTATION, r"not accepting connections|a problem occurred\. \(ask your postmaster"),
@@ -59,7 +59,9 @@ WORDS: Final[tuple[ReplyRule, ...]] = (
     rule(
         "sender-account-disabled",
         C.POLICY,
-        r"sending account|sender account .*(?:disabled|suspended)|not found among members|only members may post"
+        r"sending account|\b(?:sender'?s?|your) (?:e-?mail )?(?:account|mail ?box|user)\b(?! full).{0,40}"
+        r"(?:disabled|suspended|not (?:be )?found|unknown|not exist|locked)|not found among members"
+        r"|only members may post"
         r"|not a member of|blocked senders?\b|permission to post|account is not allowed to send",
     ),
     rule("unverified-address", C.GREYLIST, r"unverified address|verification in progress"),
@@ -83,7 +85,7 @@ WORDS: Final[tuple[ReplyRule, ...]] = (
     rule(
         "loop",
         C.LOOP_OR_SIZE,
-        r"\bloop(?:ing|s)?\b|hop count|too many hops|routing loop|excessive hops|own delivered-to"
+        r"\b(?:mail ?)?loop(?:ing|s)?\b|hop count|too many hops|routing loop|excessive hops|own delivered-to"
         r"|too many received",
     ),
     # 4. encryption
@@ -97,7 +99,7 @@ WORDS: Final[tuple[ReplyRule, ...]] = (
     rule(
         "spf-dkim-dmarc",
         C.AUTH,
-        r"\bspf\b|\bdkim\b|\bdmarc\b|unauthenticated|authentication (?:level|checks?|failed|required by)"
+        r"\bspf\b|\bdkim|\bdmarc|unauthenticated|authentication (?:level|checks?|failed|required by)"
         r"|not permitted by the domain owner|sender id\b|sender policy framework|domainkeys",
     ),
     rule(
@@ -116,17 +118,24 @@ WORDS: Final[tuple[ReplyRule, ...]] = (
         r"|fully-qualified hostname|(?:bad|invalid) (?:helo|ehlo)",
     ),
     rule(
+        "sender-listed",
+        C.REPUTATION,
+        r"\b(?:you|your|sender|from|domain|ip)\b(?! url)(?!.{0,30}may ).{0,30}\b(?:black|block)-?listed",
+        names="domain",
+    ),
+    rule(
         "sender-domain",
         C.AUTH,
         r"sender address rejected|(?:unresolvable|cannot resolve|can't resolve) .*(?:from"
         r"|sender)? ?domain|from domain"
         r"|sender domain .*(?:not exist|must|not found|unresolv)|sender rejected|dmarc sender|domain of sender"
+        r"|\b(?:your|sending|from) domain .{0,20}(?:not exist|not found|unknown|invalid|not resolve)"
         r"|\bsender.{0,30}does not exist|un\w*rout\w+ sender|from: domain is invalid|valid from\b"
         r"|(?:invalid|bad|unknown) (?:sender|from|return|mail from)\b"
         r"|after mail from.{0,80}(?:does not exist|no such domain)"
         r"|[45]\.1\.[78]\b.{0,80}(?:domain|sender|exist|reject)|sender .{0,20}(?:invalid|not valid"
         r"|not verified)"
-        r"|(?:email|sender) address is not verified",
+        r"|(?:email|sender) address is not verified|sender .{0,20}(?:resolve|has no\b|no mx)|dns check failed",
         names="domain",
     ),
     # 6. too much, too many
@@ -221,7 +230,10 @@ WORDS: Final[tuple[ReplyRule, ...]] = (
         r" (?:or \w+ )?(?:local |virtual |final )?(?:delivery )?(?:e-?mail )?(?:user ?(?:id|name)?"
         r"|recipients?|mail ?box(?:es)?"
         r"|addressee|address(?! error)|alias|account|person|e-?mail|local.part|rcpt)\b"
-        r"|unknown or illegal |not (?:our|a) (?:customer|user)|doesn.?t have an? .{0,40}account|user doesn.?t"
+        r"|unknown or illegal |no such id\b|cannot deliver mail for @"
+        r"|(?<!ip )(?<!sender )(?<!from )(?<!return )(?:mail ?box|user|recipient"
+        r"|address) (?:name )?(?:is )?(?:invalid|incorrect)\b|not (?:our|a) (?:customer|user)"
+        r"|doesn.?t have an? .{0,40}account|user doesn.?t"
         r"|mail ?box not found|no mail-?box (?:here )?by (?:that|this) name|there is no one|invalid-recipient"
         r"|no longer on server|no mail ?box\b|no (?:such )?(?:user|recipient|account"
         r"|mailbox)s? (?:here|by|with|found|at|in|for)"
@@ -241,7 +253,8 @@ WORDS: Final[tuple[ReplyRule, ...]] = (
         r"|filter)|suspicion of spam"
         r"|(?:is|as|considered|looks like|detected as|identified as|classified as|be"
         r"|marked as) (?:unsolicited|spam\b|junk)"
-        r"|[-–:,] spam\b|\bspam(?: |-)?(?:e?mail)? (?:rejected|refused|not accepted|blocked)"
+        r"|[-–:,] spam\b|\bspam(?: |-)?(?:e?mail)? (?:rejected"
+        r"|refused|not accepted|blocked)"
         r"|content (?:denied|rejected|reject|filter|restrict|presents|violat)"
         r"|\burls?\b.{0,40}(?:listed|block ?list|blacklist)"
         r"|(?:blacklisted|blocklisted) (?:url|link|domain in)|links?\b.{0,30}blacklist|attachment"
@@ -257,7 +270,8 @@ WORDS: Final[tuple[ReplyRule, ...]] = (
         r"listed-by-link|spamhaus|spamcop|barracuda|sorbs|dnsbl|\brbl\b|\b[sxpd]bl\b|block ?list"
         r"|black ?list|blacklisted|found in .{0,30}list"
         r"|\blisted (?:at|in|on|by)|found on one or more|(?:dynamic|residential) ip|dialup|dial-up|transient ip"
-        r"|reputation|senderscore|cloudmark|client host (?:blocked|rejected)|bad ip\b|open (?:relay|proxy)"
+        r"|reputation|senderscore|cloudmark|client host (?:blocked|rejected)|bad ip\b|open (?:relay"
+        r"|proxy)|on our (?:\w+ )?list\b|blocked because"
         r"|\bip .{0,30}(?:blocked|banned|not allowed|refused|rejected|denied)|\bblocked (?:for|using"
         r"|by|due|-|see)|^\W*(?:[245]\d\d )?"
         r"(?:[245]\.\d+\.\d+ )?blocked\b|your (?:ip|host|network|server|access) .{0,60}(?:blocked"
@@ -269,8 +283,14 @@ WORDS: Final[tuple[ReplyRule, ...]] = (
         r"|abuse\b.*go away|policy rejection- abuse|no smtp service|\bspammers?\b|sending spam"
         r"|not allowed to connect"
         r"|(?:host )?network not allowed|no access from mail server|geo(?:ip|graphical)"
-        r"|too many complaints|spam complaints",
+        r"|\bcomplaints\b|unsolicited mail originating",
         names="ip",
+    ),
+    rule(
+        "junk",
+        C.CONTENT,
+        r"\bjunk ?mail|reject\w*\W{1,3}spam|unsolicited|potential security issue|not rfc"
+        r"|rfc ?\d* complian|must be rfc",
     ),
     # 11. routes and wires
     rule(
@@ -287,7 +307,7 @@ WORDS: Final[tuple[ReplyRule, ...]] = (
         C.ROUTING,
         r"relay(?:ing)? (?:access )?(?:denied|not (?:permitted|allowed)|prohibited)|unable to relay|rcpthosts"
         r"|not (?:a )?local domain|we do not relay|no mx for|no relaying|mail relay|to relay mail"
-        r"|not (?:\w+ ){0,2}relay",
+        r"|not (?:\w+ ){0,2}relay|n't allowed to relay",
     ),
     rule(
         "network",
@@ -320,10 +340,12 @@ WORDS: Final[tuple[ReplyRule, ...]] = (
     rule(
         "policy",
         C.POLICY,
-        r"policy|administrative(?:ly)? (?:prohibit|denied)|not allowed to send|prohibited"
+        r"polic(?:y|ies)|administrative(?:ly)? (?:prohibit|denied)|not allowed to send|prohibited"
         r"|access denied|permission denied"
         r"|not authori[sz]ed|refused by|protocol violation|not (?:allowed|permitted|accepted) (?:here"
-        r"|to)|unsolicited",
+        r"|to)",
     ),
+    # 13. a refusal at RCPT that gives no reason: believed when it is repeated
+    rule("recipient-rejected", C.INVALID, r"address rejected\.? *$|mail ?box name not allowed|recipient .{0,40}denied"),
     rule("mailbox-unavailable", C.INVALID, r"mail ?box (?:is )?(?:unavailable|not available)", hard=True),
 )
