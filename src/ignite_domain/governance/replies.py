@@ -57,7 +57,7 @@ _QUOTED_CODE: Final = re.compile(
 )
 _COMMAND: Final = re.compile(r"\(in reply to [a-z ]{1,30}\)|\(delivery attempts: \d+\)")
 _LABEL: Final = re.compile(r"(?<![\w.-])(?:[a-z0-9-]{1,63}\.){2,12}[a-z]{2,24}\b")
-_SERIAL: Final = re.compile(r"\b(?=[a-z_-]*\d)[a-z0-9_-]{12,}\b")
+_SERIAL: Final = re.compile(r"\b(?:(?=[a-z_-]*\d)[a-z0-9_-]{12,}|(?=[a-f]*\d)[0-9a-f]{7,})\b")
 
 
 @lru_cache(maxsize=8192)  # incidents repeat their words; masking costs more than deciding

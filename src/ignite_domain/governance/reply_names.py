@@ -71,13 +71,14 @@ _WAIT: Final = (
 )
 _WAIT_CLOCK: Final = re.compile(r"\b(\d\d):(\d\d):(\d\d)\b")
 _WAIT_WORDS: Final = re.compile(
-    r"\bretry|try again|come back|\bwait|gr[ea]y-?listed|blocked for|again in|\bdefer|later\b|resume", re.I
+    r"\bretry|try again|come back|\bwait|gr[ea]y-?listed|blocked for|again in|\bdefer|later\b|resume"
 )
+_UNITS: Final = ("sec", "min", "hour", "hr", "day", ":")
 
 
 def wait_of(text: str) -> timedelta | None:
     """The waiting time that the (lower case) text states, where it speaks of waiting at all."""
-    if not _WAIT_WORDS.search(text):
+    if not any(unit in text for unit in _UNITS) or not _WAIT_WORDS.search(text):
         return None
     clock = _WAIT_CLOCK.search(text)
     if clock:
