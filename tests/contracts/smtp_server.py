@@ -36,7 +36,11 @@ class TinySmtp:
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         recipient, mail, taken = "", False, 0
-        if self.script("connect", "", self.connections) == "cut":
+        greeting = self.script("connect", "", self.connections)
+        if greeting is not None:
+            if greeting != "cut":
+                writer.write(f"{greeting} tiny is busy\r\n".encode())
+                await writer.drain()
             return
         writer.write(b"220 tiny\r\n")
         while True:

@@ -110,6 +110,12 @@ async def test_nobody_at_the_door_means_not_handed_over() -> None:
     assert [(r.result, r.code) for r in results] == [(R.REFUSED_TEMP, 0)] * 2
 
 
+async def test_a_server_that_is_too_busy_to_greet_is_quoted() -> None:
+    async with TinySmtp(lambda at, _address, _count: 421 if at == "connect" else None) as server:
+        results = await SmtpInjector("127.0.0.1", server.port, timeout=2).inject([message(1), message(2)])
+    assert [(r.result, r.code, r.where) for r in results] == [(R.REFUSED_TEMP, 421, "connect")] * 2
+
+
 async def test_a_server_that_limits_messages_per_connection_gets_new_connections() -> None:
     async with TinySmtp(lambda at, _address, count: 421 if at == "MAIL" and count >= 5 else None) as server:
         smtp = SmtpInjector("127.0.0.1", server.port, connections=2)

@@ -27,6 +27,14 @@ class _Closing(ConnectionError):
     """The server said 421: it closes this connection; nothing of the message was taken."""
 
 
+class _NotReady(ConnectionError):
+    """The server answered a new connection, and not with 220."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"not ready: {code}")
+        self.code = code
+
+
 @attrs.define(eq=False)
 class _Connection:
     reader: asyncio.StreamReader
@@ -89,9 +97,9 @@ class SmtpInjector:
         results = [_refusal(message, (0, 553, 0)) for message in batch if not _speakable(message)]
         todo: deque[tuple[Message, int]] = deque((message, TRIES) for message in batch if _speakable(message))
         lanes = min(self._count, len(todo))
-        await asyncio.gather(*(self._lane(todo, results) for _ in range(lanes)))
+        greetings = await asyncio.gather(*(self._lane(todo, results) for _ in range(lanes)))
         # A lane that could not connect leaves its work to the others; what nobody took was not handed over.
-        results += [_not_sent(message) for message, _ in todo]
+        results += [_not_sent(message, max(greetings)) for message, _ in todo]
         return results
 
     async def close(self) -> None:
@@ -111,8 +119,8 @@ class SmtpInjector:
         connection = _Connection(reader, writer, False, False, self._timeout)
         try:
             async with asyncio.timeout(self._timeout):
-                if await connection.reply() != 220:
-                    raise ConnectionError("not ready")
+                if (code := await connection.reply()) != 220:
+                    raise _NotReady(code)
                 writer.write(b"EHLO " + self._helo.encode() + b"\r\n")
                 await self._read_ehlo(connection)
         except BaseException:
@@ -133,7 +141,8 @@ class SmtpInjector:
             if line[3:4] != b"-":
                 return
 
-    async def _lane(self, todo: deque[tuple[Message, int]], results: list[Injection]) -> None:
+    async def _lane(self, todo: deque[tuple[Message, int]], results: list[Injection]) -> int:
+        """Hand over until nothing is left or no connection comes about; returns the code that said so, or 0."""
         while todo:
             connection = self._idle.pop() if self._idle else None
             if connection is not None and connection.reader.at_eof():
@@ -142,13 +151,16 @@ class SmtpInjector:
             if connection is None:
                 try:
                     connection = await self._connect()
+                except _NotReady as busy:
+                    return busy.code
                 except LOST:
-                    return
+                    return 0
             if await self._drain(connection, todo, results):
                 self._idle.append(connection)
             else:  # the others that waited as long are likely as dead
                 while self._idle:
                     self._idle.pop().abort()
+        return 0
 
     async def _drain(self, connection: _Connection, todo: deque[tuple[Message, int]], results: list[Injection]) -> bool:
         """Hand over messages until there are none. False: the connection is gone."""
@@ -224,8 +236,8 @@ def _speakable(message: Message) -> bool:
     return not _UNSPEAKABLE.search(message.sender + message.recipient)
 
 
-def _not_sent(message: Message) -> Injection:
-    return Injection(message.key, InjectionResult.REFUSED_TEMP, 0, "connect")
+def _not_sent(message: Message, code: int = 0) -> Injection:
+    return Injection(message.key, InjectionResult.REFUSED_TEMP, code, "connect")
 
 
 def _after_body(message: Message, code: int) -> Injection:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import attrs
 import websockets
 
 TIMEOUT_REAL_SECONDS = 20
+RECONNECT_REAL_SECONDS = 0.5
 
 
 @attrs.frozen
@@ -50,13 +52,20 @@ class Http:
 
 
 async def listen(url: str, key: str, after: int, log: Path, connected: asyncio.Event) -> None:
-    """Write every live message to `log`, one JSON object a line, until cancelled."""
+    """Write every live message to `log`, one JSON object a line, until cancelled.
+
+    A connection that ends is made again, from the last message heard, as every client of the feed should do.
+    """
     with log.open("a", encoding="utf-8") as out:
-        async with websockets.connect(
-            f"{url}?after={after}", additional_headers={"X-API-Key": key}, max_size=1 << 20
-        ) as socket:
-            connected.set()
-            async for message in socket:
-                text = message if isinstance(message, str) else message.decode()
-                out.write(json.dumps(json.loads(text)) + "\n")
-                out.flush()
+        while True:
+            with suppress(OSError, websockets.WebSocketException):
+                async with websockets.connect(
+                    f"{url}?after={after}", additional_headers={"X-API-Key": key}, max_size=1 << 20
+                ) as socket:
+                    connected.set()
+                    async for text in socket:
+                        message = json.loads(text)
+                        out.write(json.dumps(message) + "\n")
+                        out.flush()
+                        after = int(message["id"])
+            await asyncio.sleep(RECONNECT_REAL_SECONDS)

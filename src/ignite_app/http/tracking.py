@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import attrs
-from litestar import Request, Response, get, post, route
+from litestar import Request, Response, post, route
 from litestar.enums import HttpMethod, MediaType
 from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
@@ -123,7 +123,7 @@ def routes(deps: TrackingDeps) -> list[HTTPRouteHandler]:
             return Response(None, status_code=204, headers=_QUIET)
         return Response(None, status_code=302, headers=_QUIET | {"Location": answer.location})
 
-    @get("/u/{token:str}", include_in_schema=False)
+    @route("/u/{token:str}", http_method=LOOKING, include_in_schema=False)
     async def ask(token: FromPath[str]) -> Response[str]:
         """Looking is not asking: scanners follow this link too."""
         known(token, (TokenKind.UNSUBSCRIBE,))
