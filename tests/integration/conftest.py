@@ -21,6 +21,7 @@ class KeptRun:
 
     root: Path
     report: dict[str, Any]
+    told: str  # what it said on standard error
 
     def table(self, name: str) -> list[dict[str, str]]:
         with (self.root / "tables" / f"{name}.csv").open(newline="", encoding="utf-8") as file:
@@ -57,7 +58,7 @@ def kept_run(tmp_path_factory: pytest.TempPathFactory) -> KeptRun:
         text=True,
         timeout=300,
         cwd=tmp_path_factory.mktemp("cwd"),
-        env={**os.environ, "IGNITE_LOG__LEVEL": "info"},
+        env={**os.environ, "IGNITE_LOG__LEVEL": "debug"},
         check=False,
     )
     assert done.stdout, f"the demo printed no report:\n{done.stderr[-4000:]}"
@@ -65,4 +66,4 @@ def kept_run(tmp_path_factory: pytest.TempPathFactory) -> KeptRun:
     failing = [entry for entry in report["reconciliations"] if not entry["ok"]]
     if done.returncode != 0:
         print(json.dumps(failing, indent=1), done.stderr[-4000:], file=sys.stderr)
-    return KeptRun(root, report)
+    return KeptRun(root, report, done.stderr)

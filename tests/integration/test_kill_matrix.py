@@ -22,6 +22,7 @@ from ignite_app.clock import real_seconds
 from ignite_app.container import WORKERS
 from ignite_app.demo.plan import DemoOptions, RunPlaces
 from ignite_app.demo.run import Run, running, to_the_end
+from integration.exposure import exposed
 from integration.whole_run import Nursery, nursery, require_balanced_books
 
 KILLS = 10
@@ -78,4 +79,5 @@ async def test_ten_deaths_of_every_worker_lose_nothing_and_do_nothing_twice(tmp_
         assert all(killer.done() for killer in killers), "the run was over before the killers were"
     assert workers.kills == Counter(dict.fromkeys(WORKERS, KILLS))
     require_balanced_books(report, places)
+    assert exposed(places.root) == {}
     assert report["steps"]["import.3"]["count"] == 3 + UPLOADS

@@ -32,6 +32,7 @@ from ignite_app.demo import children
 from ignite_app.demo.outside import read_lines
 from ignite_app.demo.plan import DemoOptions, RunPlaces
 from ignite_app.demo.run import Run, running, to_the_end
+from integration.exposure import exposed
 from integration.whole_run import nursery, require_balanced_books
 
 OUTAGE = 2.0  # real seconds; longer than several polls of every worker
@@ -209,6 +210,10 @@ pytestmark = pytest.mark.timeout(300)
 
 def test_after_every_outage_the_books_balance(troubled: Troubled) -> None:
     require_balanced_books(troubled.report, troubled.places, verdicts=False)
+
+
+def test_no_error_message_names_a_person_or_a_secret(troubled: Troubled) -> None:
+    assert exposed(troubled.places.root) == {}
 
 
 def test_mail_that_pmta_refuses_for_a_while_goes_out_later(troubled: Troubled) -> None:
