@@ -80,14 +80,14 @@ def require_balanced_books(report: dict[str, Any], places: RunPlaces, *, verdict
     """
     wrong = {entry["name"]: entry for entry in report["reconciliations"] if not entry["ok"]}
     commands = wrong.pop("decisions_commands", {"by": {}})
-    assert all(left == right for left, right in commands["by"].values())
+    assert all(left == right for left, right in commands["by"].values()), commands
     if not verdicts and (hits := wrong.pop("engagement_events", None)):
         kinds: dict[str, list[int]] = {}
         for name, (left, right) in hits["by"].items():
             kind = kinds.setdefault(name.partition(":")[0], [0, 0])
             kinds[name.partition(":")[0]] = [kind[0] + left, kind[1] + right]
         assert all(left == right for left, right in kinds.values()), kinds
-    assert wrong == {}
+    assert wrong == {}, wrong  # pytest explains asserts of test modules only
     answered: Counter[tuple[str, str]] = Counter()
     lost: Counter[tuple[str, str]] = Counter()
     with (places.root / "tables" / "mailing_engine_commands.csv").open(newline="", encoding="utf-8") as file:
@@ -102,6 +102,6 @@ def require_balanced_books(report: dict[str, Any], places: RunPlaces, *, verdict
         for entry in read_lines(places.ssh)
         if any(word in MUTATING for word in entry["argv"])
     )
-    assert lines
+    assert lines, "the MTA was never told anything"
     for key in lines | answered:
         assert answered[key] <= lines[key] <= answered[key] + lost[key], key
