@@ -8,15 +8,16 @@ A crash at any point costs nothing: a row that was never sent is dropped and pla
 sent and has no answer is settled by what the host shows; every command is idempotent at the MTA.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from typing import Final, Protocol
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Final
 
 import attrs
 import structlog
 
 from ignite_adapters.postgres.commands import ROLLBACK, OpenCommand, PostgresCommandStore
 from ignite_app.clock import Clock
+from ignite_app.workers.loop import HeldLease, TakeLease
 from ignite_domain.errors import PortFailure
 from ignite_domain.governance import commands, include_file
 from ignite_domain.governance.commands import PmtaCommand, Verb
@@ -30,11 +31,6 @@ log = structlog.get_logger("ignite.execute")
 
 ACTS: Final = frozenset({Mode.ACT, Mode.APPROVE})
 """Modes in which a decision that stands is carried out (under `approve` a person has made it stand)."""
-
-
-class HeldLease(Protocol):
-    async def alive(self) -> bool:
-        """False: somebody else may hold it by now."""
 
 
 class Executor:
@@ -52,7 +48,7 @@ class Executor:
         self,
         store: PostgresCommandStore,
         console: PmtaConsole,
-        take_lease: Callable[[], AbstractAsyncContextManager[HeldLease | None]],
+        take_lease: TakeLease,
         clock: Clock,
         *,
         mode: Mode,

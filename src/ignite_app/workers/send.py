@@ -5,21 +5,15 @@ process that is gone (or that has lost its database connection and will find its
 them in doubt before anything else. The promise itself is kept by `campaigns.send_batch` and the ledger.
 """
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from typing import Protocol
+from contextlib import AsyncExitStack
 
 import structlog
 
 from ignite_app.clock import Clock
+from ignite_app.workers.loop import HeldLease, TakeLease
 from ignite_domain.campaigns import Pace, ResolveDoubts, SendBatch
 
 log = structlog.get_logger("ignite.send")
-
-
-class HeldLease(Protocol):
-    async def alive(self) -> bool:
-        """False: somebody else may hold it by now."""
 
 
 class BatchSendWorker:
@@ -34,7 +28,7 @@ class BatchSendWorker:
         self,
         send: SendBatch,
         resolve: ResolveDoubts,
-        take_lease: Callable[[], AbstractAsyncContextManager[HeldLease | None]],
+        take_lease: TakeLease,
         clock: Clock,
         *,
         batch: int = 500,
