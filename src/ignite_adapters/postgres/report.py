@@ -3,6 +3,7 @@
 Every function answers one reconciliation's right side; the names follow the contracts page.
 """
 
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -116,12 +117,18 @@ class ReportReader:
             rows = await (await conn.execute("select email_md5 from mailing_global_suppressions")).fetchall()
         return {row[0] for row in rows}
 
-    async def commands(self) -> Counts:
-        """Mutating commands that were sent, by what asked for them: `decision` or `reconcile`."""
-        return await self._pairs(
-            "select case when decision_id is null then 'reconcile' else 'decision' end, count(*) "
-            "from mailing_engine_commands where exit_status is not null group by 1"
+    async def commands(self) -> tuple[Counter[tuple[str, str]], Counter[tuple[str, str]]]:
+        """Commands (as typed, SHA-256 of stdin) that were answered, and those sent whose answer never came."""
+        answered: Counter[tuple[str, str]] = Counter()
+        unanswered: Counter[tuple[str, str]] = Counter()
+        query = (
+            "select argv, coalesce(stdin_sha256, ''), exit_status is not null, count(*) "
+            "from mailing_engine_commands where state <> 'pending' group by 1, 2, 3"
         )
+        async with self.pool.connection() as conn:
+            for argv, sha, known, count in await (await conn.execute(query)).fetchall():
+                (answered if known else unanswered)[(" ".join(argv), sha)] += count
+        return answered, unanswered
 
     async def applied_without_command(self, actions: Iterable[str]) -> int:
         """Decisions with an MTA lever that claim to be applied and have no command with exit status and read-back."""

@@ -149,12 +149,20 @@ MUTATING = (
 )
 
 
-def read_ssh(path: Path) -> Counter[str]:
-    """Commands that change the MTA, by verb, however they ended."""
-    verbs: Counter[str] = Counter()
+Command = tuple[str, str]
+"""A command as it was typed, and the SHA-256 of what it was given on stdin ("" if nothing)."""
+
+
+def verb_of(command: str) -> str:
+    words = [word for word in command.split() if not word.startswith("-")]
+    return words[1] if len(words) > 1 and words[0].endswith("pmta") else words[0]
+
+
+def read_ssh(path: Path) -> Counter[Command]:
+    """Commands that change the MTA, however they ended."""
+    typed: Counter[Command] = Counter()
     for entry in read_lines(path):
-        words = [word for word in entry["argv"] if not word.startswith("-")]
-        verb = words[1] if len(words) > 1 and words[0].endswith("pmta") else words[0]
-        if verb in MUTATING:
-            verbs[verb] += 1
-    return verbs
+        command = " ".join(entry["argv"])
+        if verb_of(command) in MUTATING:
+            typed[(command, entry.get("stdin_sha256") or "")] += 1
+    return typed

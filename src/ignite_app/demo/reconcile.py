@@ -182,17 +182,36 @@ def _scores(books: outside.SimulatorBooks, people: Mapping[str, tuple[float, str
     )
 
 
+def rows_by_verb(
+    lines: Mapping[outside.Command, int],
+    answered: Mapping[outside.Command, int],
+    unanswered: Mapping[outside.Command, int],
+) -> dict[str, list[int]]:
+    """Per verb: lines the MTA's host logged, and command rows that account for them.
+
+    Every answered row accounts for one line. A row whose answer was lost (a worker died, a connection broke)
+    does so only as far as lines of exactly this command are left: its own may never have arrived.
+    """
+    by: dict[str, list[int]] = {}
+    for command in sorted({*lines, *answered}):
+        pair = by.setdefault(outside.verb_of(command[0]), [0, 0])
+        left, known = lines.get(command, 0), answered.get(command, 0)
+        pair[0] += left
+        pair[1] += known + min(unanswered.get(command, 0), max(0, left - known))
+    return by
+
+
 async def _commands(places: Places, reader: ReportReader) -> Reconciliation:
-    lines = outside.read_ssh(places.ssh)
-    commands = await reader.commands()
+    answered, unanswered = await reader.commands()
+    by = rows_by_verb(outside.read_ssh(places.ssh), answered, unanswered)
     orphans = await reader.applied_without_command([action.value for action in PMTA_LEVER])
     return Reconciliation(
         "decisions_commands",
-        sum(lines.values()),
-        sum(commands.values()),
+        sum(left for left, _ in by.values()),
+        sum(right for _, right in by.values()),
         "ssh.jsonl: commands that change the MTA",
         "mailing_engine_commands",
-        {"applied decisions without a command": [0, orphans]},
+        by | {"applied decisions without a command": [0, orphans]},
     )
 
 

@@ -18,7 +18,11 @@ _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost"})
 
 
 class Unreachable(Exception):
-    """No usable answer: worth another try."""
+    """No usable answer: worth another try. `asked` times the question left here, and nobody knows if it was heard."""
+
+    def __init__(self, why: str, asked: int) -> None:
+        super().__init__(why)
+        self.asked = asked
 
 
 @attrs.frozen
@@ -26,6 +30,7 @@ class Response:
     status: int
     headers: Mapping[str, str]  # names in lower case
     body: bytes = b""
+    repeated: int = 0  # questions before this one that left here and may have been heard
 
 
 @attrs.frozen
@@ -65,23 +70,35 @@ class Browser:
         return Target(port, parts.netloc, path)
 
     async def ask(self, method: str, target: Target, headers: Mapping[str, str], body: bytes = b"") -> Response:
-        """Send one request. Raises Unreachable; a kept connection that turns out dead is replaced once."""
+        """Send one request. Raises Unreachable; kept connections that turn out dead are replaced."""
         lines = [f"{method} {target.path} HTTP/1.1", f"Host: {target.host}", "Connection: keep-alive"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         if body or method == "POST":
             lines.append(f"Content-Length: {len(body)}")
         raw = "\r\n".join(lines).encode("utf-8", "replace") + b"\r\n\r\n" + body
         idle = self._idle[target.port]
+        asked = 0
         while idle:
-            try:
-                return await self._exchange(target.port, idle.pop(), method, raw, reused=True)
-            except _Stale:
+            kept = idle.pop()
+            if kept[0].at_eof():  # closed while nobody asked anything
+                kept[1].close()
                 continue
+            try:
+                response = await self._exchange(target.port, kept, method, raw, reused=True)
+            except _Stale:
+                asked += 1
+                continue
+            return attrs.evolve(response, repeated=asked)
         try:
             opened = await asyncio.wait_for(asyncio.open_connection("127.0.0.1", target.port), TIMEOUT_REAL_SECONDS)
         except (OSError, TimeoutError) as failure:
-            raise Unreachable(str(failure)) from failure
-        return await self._exchange(target.port, opened, method, raw, reused=False)
+            raise Unreachable(str(failure), asked) from failure
+        try:
+            response = await self._exchange(target.port, opened, method, raw, reused=False)
+        except Unreachable as failure:
+            failure.asked += asked
+            raise
+        return attrs.evolve(response, repeated=asked)
 
     async def _exchange(self, port: int, pair: Connection, method: str, raw: bytes, *, reused: bool) -> Response:
         reader, writer = pair
@@ -93,7 +110,7 @@ class Browser:
             nothing_came = isinstance(failure, asyncio.IncompleteReadError) and not failure.partial
             if reused and (nothing_came or isinstance(failure, ConnectionError)):
                 raise _Stale from failure
-            raise Unreachable(type(failure).__name__) from failure
+            raise Unreachable(type(failure).__name__, asked=1) from failure
         except asyncio.CancelledError:
             writer.close()
             raise
@@ -111,7 +128,7 @@ class Browser:
 
 
 class _Stale(Exception):
-    """The server had closed an idle connection: nothing was asked."""
+    """A kept connection ended under the question: most likely it was closed before, but the question left here."""
 
 
 async def _read_response(reader: asyncio.StreamReader, method: str) -> tuple[Response, bool]:

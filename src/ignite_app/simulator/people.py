@@ -3,6 +3,8 @@ who does what and when is `habits`.
 
 An action stands in the ledger only when the server answered it (2xx or 3xx). A server that cannot be
 reached or answers 5xx or 429 is asked again; one that answers 4xx is not, and the refusal is written down.
+A question put again although an earlier one may have been heard is written down too, as `repeat`: the server
+that died between storing and answering has stored both.
 """
 
 import asyncio
@@ -122,21 +124,26 @@ class People:
         """Ask until answered. Raises _Refused after writing down why."""
         target = self.browser.target(url)
         why = "not a host of this world"
+        where = "/".join(urlsplit(url).path.split("/")[:3])
+        unanswered = 0
         for _ in range(tries if target else 0):
             assert target is not None
             try:
                 response = await self.browser.ask(method, target, headers, body)
             except Unreachable as failure:
                 why = f"unreachable: {failure}"
+                unanswered += failure.asked
             else:
+                unanswered += response.repeated
                 if response.status < 400:
+                    if unanswered:
+                        self._write(message, "repeat", method=method, where=where, times=unanswered)
                     return response
                 why = f"answer {response.status}"
                 if response.status < 500 and response.status != 429:
                     break
             await asyncio.sleep(RETRY_REAL_SECONDS)
-        path = urlsplit(url).path
-        self._write(message, "refused", why=why, method=method, where="/".join(path.split("/")[:3]))
+        self._write(message, "refused", why=why, method=method, where=where)
         raise _Refused(why)
 
     def _write(self, message: QueuedMessage, kind: str, **fields: object) -> None:
