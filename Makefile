@@ -48,7 +48,7 @@ check: setup ## format, lint, types, import contracts, unit tests
 bench: setup ## measurements, as ratios to a limit or a naive twin in the same run
 	$(BIN)/python -m bench $(ARGS)
 
-test-containers: setup ## the integration suites on PostgreSQL and S3 in containers
+test-containers: setup ## the contract and integration suites on PostgreSQL in a container
 	IGNITE_TEST_CONTAINERS=1 $(BIN)/python -m pytest tests/contracts tests/integration -m "not browser" $(ARGS)
 
 lock: ## maintainers: re-compile the hashed requirement files (needs uv)

@@ -25,18 +25,35 @@ NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 FOREIGN = Path(os.environ.get("IGNITE_SHARED_FIXTURES", Path(__file__).parents[2] / "shared" / "fixtures"))
 
 
+_SERVERS: list[str] = []
+
+
+def _tell(place: str, dsn: str) -> None:
+    with psycopg.connect(dsn) as conn:
+        _SERVERS.append(f"PostgreSQL {conn.info.parameter_status('server_version')} ({place})")
+
+
+def on_given_server() -> bool:
+    """Whether the tests run on a server that is not the embedded one."""
+    return bool(os.environ.get("IGNITE_TEST_DSN")) or os.environ.get("IGNITE_TEST_CONTAINERS") == "1"
+
+
 @pytest.fixture(scope="session")
 def server_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A DSN whose user may create databases."""
     if given := os.environ.get("IGNITE_TEST_DSN"):
+        _tell("IGNITE_TEST_DSN", given)
         yield given
     elif os.environ.get("IGNITE_TEST_CONTAINERS") == "1":
         from testcontainers.community.postgres import PostgresContainer
 
         with PostgresContainer("postgres:16", driver=None) as container:
-            yield container.get_connection_url(driver=None)
+            dsn = container.get_connection_url(driver=None)
+            _tell(f"container {container.get_wrapped_container().short_id}", dsn)
+            yield dsn
     else:
         server = embedded.start(tmp_path_factory.mktemp("postgres"), embedded.THROWAWAY)
+        _tell("embedded", server.dsn())
         yield server.dsn()
         server.stop()
 
@@ -61,6 +78,15 @@ def template(server_dsn: str) -> str:
 
     asyncio.run(partitions())
     return name
+
+
+@pytest.fixture(scope="session")
+def bare_database(server_dsn: str) -> str:
+    """A database with nothing in it, for the session."""
+    name = f"ignite_bare_{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(server_dsn, autocommit=True) as conn:
+        conn.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+    return _database(server_dsn, name)
 
 
 @pytest.fixture
@@ -104,7 +130,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Name every skip with its reason, whatever the verbosity."""
+    """Name the database server the tests ran on and every skip with its reason, whatever the verbosity."""
+    for line in _SERVERS:
+        terminalreporter.write_line(line)
     for report in terminalreporter.stats.get("skipped", []):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         terminalreporter.write_line(f"SKIPPED {report.nodeid}: {reason}")

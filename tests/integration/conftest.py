@@ -12,6 +12,8 @@ from typing import Any
 import attrs
 import pytest
 
+from conftest import on_given_server
+
 SUBSCRIBERS = 2000
 
 
@@ -47,12 +49,15 @@ class KeptRun:
 
 
 @pytest.fixture(scope="session")
-def kept_run(tmp_path_factory: pytest.TempPathFactory) -> KeptRun:
+def kept_run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> KeptRun:
+    """On the demo's own embedded server, like a newcomer's run; on the container where the tests run on one."""
     root = tmp_path_factory.mktemp("kept") / "run"
+    database = request.getfixturevalue("bare_database") if on_given_server() else ""
     done = subprocess.run(
         [
             *(sys.executable, "-m", "ignite_app.entry", "demo", "--once", "--json"),
             *("--subscribers", str(SUBSCRIBERS), "--seed", "7", "--keep", str(root)),
+            *(("--database", database) if database else ()),
         ],
         capture_output=True,
         text=True,

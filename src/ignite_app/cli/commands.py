@@ -32,11 +32,13 @@ def demo(
     keep: Path | None = None,
     incident: str = "auto",
     port: int = 0,
+    database: str = "",
 ) -> int:
     """The whole loop on this machine, with a simulated PowerMTA, providers and people.
 
     --once runs headless to a fixed end and prints a report; it exits 1 if the books do not agree.
     --incident none, auto, rate_limit, ip_block or bounce_wave.
+    --database takes the DSN of an empty database instead of a server of the demo's own.
     """
     from ignite_app.demo.plan import DemoOptions
     from ignite_app.demo.run import demo as run_demo
@@ -49,7 +51,7 @@ def demo(
         raise BadInput("--subscribers: must be between 200 and 2,000,000")
     if json and not once:
         raise BadInput("--json needs --once: the live demo has no end to report")
-    return asyncio.run(run_demo(DemoOptions(subscribers, seed, once, json, keep, incident, port)))
+    return asyncio.run(run_demo(DemoOptions(subscribers, seed, once, json, keep, incident, port, database)))
 
 
 @app.command

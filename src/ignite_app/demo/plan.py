@@ -43,7 +43,7 @@ class DemoOptions:
     keep: Path | None = None
     incident: str = "auto"
     port: int = 0
-    open_browser: bool = False
+    database: str = attrs.field(default="", repr=False)  # DSN of an empty database; "": an embedded server
 
 
 @attrs.frozen

@@ -18,7 +18,7 @@ import attrs
 import yaml
 
 from ignite_adapters.postgres import embedded
-from ignite_adapters.postgres.migrate import migrate
+from ignite_adapters.postgres.migrate import migrate, shipped
 from ignite_adapters.postgres.partitions import ensure_partitions
 from ignite_adapters.postgres.pool import Pool, open_pool
 from ignite_adapters.postgres.reading import loop_counts
@@ -41,7 +41,7 @@ from ignite_app.demo.plan import (
 from ignite_app.demo.reconcile import Places, Reconciliation, reconcile
 from ignite_app.demo.story import Story
 from ignite_app.simulator.people_files import seed_bucket
-from ignite_domain.errors import IgniteError
+from ignite_domain.errors import BadInput, IgniteError
 
 ONCE_LIMIT_REAL_SECONDS: Final = 900.0
 """A headless run that has not come to its end by then is broken; it says what it was waiting for."""
@@ -56,7 +56,7 @@ class Run:
     options: DemoOptions
     places: RunPlaces
     clock: Clock
-    server: embedded.EmbeddedServer
+    server: embedded.EmbeddedServer | None  # None: the database is somebody else's
     pool: Pool
     reader: ReportReader
     api: Http
@@ -69,7 +69,7 @@ class Run:
     def require_alive(self) -> None:
         for child in self.children:
             child.require_alive()
-        if not self.server.alive():
+        if self.server is not None and not self.server.alive():
             raise ChildFailed("the embedded database ended; see postgres/server.log")
 
 
@@ -135,15 +135,19 @@ async def _start(
         folder.mkdir(parents=True, exist_ok=True)
     world = world_of(options, places, clock, secret, ports, api_port)
     (places.root / "simulator.yaml").write_text(yaml.safe_dump(world), encoding="utf-8")
-    server = embedded.start(places.postgres, embedded.DURABLE)
-    stack.push_async_callback(asyncio.to_thread, server.stop)
+    server, dsn = None, options.database
+    if not dsn:
+        server = embedded.start(places.postgres, embedded.DURABLE)
+        stack.push_async_callback(asyncio.to_thread, server.stop)
+        dsn = server.dsn()
     settings = settings_of(
-        options, places, clock, secret, dsn=server.dsn(), api_port=api_port, simulator=ports, host_key=host_key
+        options, places, clock, secret, dsn=dsn, api_port=api_port, simulator=ports, host_key=host_key
     )
     places.config.touch(mode=0o600)
     places.config.write_text(yaml.safe_dump(settings), encoding="utf-8")
-    await asyncio.to_thread(migrate, server.dsn(), clock.now())
-    pool = await open_pool(server.dsn(), 4)
+    if len(await asyncio.to_thread(migrate, dsn, clock.now())) < len(shipped()):
+        raise BadInput("--database: IGNITE has been in this database before; the demo's books need an empty one")
+    pool = await open_pool(dsn, 4)
     stack.push_async_callback(pool.close)
     await ensure_partitions(pool, clock.now(), ahead=2)
     run = Run(
