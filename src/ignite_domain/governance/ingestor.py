@@ -7,7 +7,6 @@ nothing of a step is kept unless all of it is.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from hashlib import md5
 from typing import Final
 
 import attrs
@@ -16,6 +15,7 @@ from ignite_domain.events import EventType, SubscriberEvent
 from ignite_domain.governance.accounting import AccountingRecord, Rejected
 from ignite_domain.governance.agents import HOST_WATCH, Agent, View, all_agents
 from ignite_domain.governance.orchestrator import REENTRY, Orchestrator, Settled
+from ignite_domain.governance.outcomes import brand_of_record, hash_of, outcome_of, reply_of, soon_after_queued
 from ignite_domain.governance.ports import (
     AgentState,
     Fall,
@@ -30,8 +30,7 @@ from ignite_domain.governance.ports import (
     Suppressing,
     WarmupCount,
 )
-from ignite_domain.governance.replies import Reply, classify, suppresses
-from ignite_domain.governance.reply_rules import ReplyClass
+from ignite_domain.governance.replies import Reply, suppresses
 from ignite_domain.governance.rules import SUPPRESS_RULE
 from ignite_domain.governance.signals import Outcome, OutcomeKind, SignalProcessor
 from ignite_domain.governance.words import (
@@ -42,12 +41,8 @@ from ignite_domain.governance.words import (
     DecisionStatus,
     TargetType,
 )
-from ignite_domain.isps import Isp, isp_of
+from ignite_domain.isps import Isp
 
-ADDRESS_KINDS: Final = frozenset({ReplyClass.INVALID, ReplyClass.INACTIVE, ReplyClass.FULL})
-US_KINDS: Final = frozenset({ReplyClass.REPUTATION, ReplyClass.POLICY, ReplyClass.AUTH, ReplyClass.CONTENT})
-FIRST_ATTEMPT: Final = timedelta(minutes=5)
-"""Mail that is not in our ledger counts as a first attempt if it was logged this soon after it was queued."""
 OLDEST: Final = timedelta(days=28)
 AHEAD: Final = timedelta(hours=1)
 """A record logged outside this span around now is refused: its events would lie where none are kept."""
@@ -62,10 +57,6 @@ def send_id_of(envid: str) -> int | None:
     number = envid.removeprefix(_PREFIX)
     ours = envid.startswith(_PREFIX) and number.isascii() and number.isdigit() and len(number) < 19
     return int(number) if ours and number[0] != "0" else None
-
-
-def _hash(address: str) -> str:
-    return md5(address.strip().lower().encode(), usedforsecurity=False).hexdigest()
 
 
 @attrs.define
@@ -106,16 +97,16 @@ class Ingestor:
         ids = {number for record in records if (number := send_id_of(record.envid)) is not None}
         sends = await self.store.sends(sorted(ids)) if ids else {}
         gathered = _Gathered()
-        replies = [_reply(record) for record in records]
-        doubtful = sorted({_hash(r.rcpt) for r, reply in zip(records, replies, strict=True) if reply and r.rcpt})
+        replies = [reply_of(record) for record in records]
+        doubtful = sorted({hash_of(r.rcpt) for r, reply in zip(records, replies, strict=True) if reply and r.rcpt})
         if doubtful:
             gathered.earlier.update(await self.store.strikes(doubtful))
-        nameless = sorted({_hash(r.rcpt) for r in records if r.type == "f" and not r.envid and r.rcpt})
+        nameless = sorted({hash_of(r.rcpt) for r in records if r.type == "f" and not r.envid and r.rcpt})
         known = await self.store.last_sends(nameless) if nameless else {}
         for record, reply in zip(records, replies, strict=True):
             send = sends.get(send_id_of(record.envid) or 0)
             if record.type == "f" and not record.envid:
-                send = known.get(_hash(record.rcpt))  # a complaint that names only the person
+                send = known.get(hash_of(record.rcpt))  # a complaint that names only the person
             self._take(record, reply, send, gathered)
         standing = await self.store.standing()
         self.signals.observe(gathered.outcomes)
@@ -151,31 +142,24 @@ class Ingestor:
 
     def _take(self, record: AccountingRecord, reply: Reply | None, send: SendFacts | None, to: _Gathered) -> None:
         """Add one record to what the step gathers."""
-        domain = record.rcpt.rpartition("@")[2] if record.rcpt else record.queue.partition("/")[0]
-        isp = send.isp if send else _brand(domain)
+        isp = send.isp if send else brand_of_record(record)
         if record.type in ("r", "rs"):
             if send:
                 _mark(to, send, "remote_" + record.action if record.type == "rs" and record.action else None, record, 0)
             return
-        if record.type == "tq":
-            to.outcomes.append(_outcome(record, isp, OutcomeKind.CONNECTION, "", False, reply))
-            return
-        recipient = send.email_md5 if send else _hash(record.rcpt)
-        if record.type == "f":
-            to.outcomes.append(_outcome(record, isp, OutcomeKind.COMPLAINED, recipient, False, None))
-            if send:
-                self._complained(record, send, isp, to)
-            return
+        recipient = send.email_md5 if send else hash_of(record.rcpt)
         seen = to.marks[send.send_id].attempts if send and send.send_id in to.marks else 0
-        if send:
-            first = send.attempts + seen == 0
-        else:
-            first = record.queued is None or record.logged - record.queued <= FIRST_ATTEMPT
-        kind = _KINDS[record.type]
-        to.outcomes.append(_outcome(record, isp, kind, recipient, first and record.type != "rb", reply))
-        if send is None:
+        first = send.attempts + seen == 0 if send else soon_after_queued(record)
+        outcome = outcome_of(record, first, reply, isp, recipient)
+        if outcome is None:
             return
-        self._event(record, kind, reply, send, isp, to)
+        to.outcomes.append(outcome)
+        if send is None or outcome.kind is OutcomeKind.CONNECTION:
+            return
+        if outcome.kind is OutcomeKind.COMPLAINED:
+            self._complained(record, send, isp, to)
+            return
+        self._event(record, outcome.kind, reply, send, isp, to)
 
     def _complained(self, record: AccountingRecord, send: SendFacts, isp: Isp | None, to: _Gathered) -> None:
         to.events.append(_person_event(EventType.COMPLAINED, record, send, isp, {}))
@@ -267,53 +251,6 @@ class Ingestor:
                 AgentState(agent.isp, agent.kind.value, self.orchestrator.mode_of(agent.kind, agent.isp), state, reason)
             )
         return states
-
-
-_KINDS: Final[Mapping[str, OutcomeKind]] = {
-    "d": OutcomeKind.DELIVERED,
-    "t": OutcomeKind.DEFERRED,
-    "b": OutcomeKind.BOUNCED,
-    "rb": OutcomeKind.BOUNCED,
-}
-
-
-def _brand(domain: str) -> Isp | None:
-    """The brand of a queue or recipient domain; PMTA's rollup queues carry a group's name."""
-    if domain.endswith((".rollup", ".queue")):
-        label = domain.rpartition(".")[0]
-        return next((isp for isp in Isp if isp == label), None) or isp_of(f"{label}.com")
-    return isp_of(domain)
-
-
-def _reply(record: AccountingRecord) -> Reply | None:
-    if record.type not in ("t", "b", "rb", "tq"):
-        return None
-    return classify(record.status, record.diagnostic, record.mta)
-
-
-def _outcome(
-    record: AccountingRecord, isp: Isp | None, kind: OutcomeKind, recipient: str, first: bool, reply: Reply | None
-) -> Outcome:
-    return Outcome(
-        at=record.logged,
-        isp=isp,
-        kind=kind,
-        ip=record.source_ip,
-        job=record.job,
-        queue=record.queue,
-        recipient=recipient,
-        first=first,
-        address_fault=reply is not None and reply.kind in ADDRESS_KINDS,
-        about_us=reply is not None and kind is OutcomeKind.BOUNCED and reply.kind in US_KINDS,
-        reply_kind=_reply_kind(reply, kind) if reply else "",
-        reply_rule=reply.rule if reply else "",
-    )
-
-
-def _reply_kind(reply: Reply, kind: OutcomeKind) -> str:
-    """The class that rules look for: a deferral for reputation asks for less mail, a refusal for none."""
-    deferred = kind is OutcomeKind.DEFERRED and reply.kind is ReplyClass.REPUTATION
-    return f"deferred_{reply.kind.value}" if deferred else reply.kind.value
 
 
 def _person_event(

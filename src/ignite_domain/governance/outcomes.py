@@ -1,0 +1,93 @@
+"""`outcome_of`: what one accounting record says, as signals see it. Shared by the ingestor and the backtest.
+
+Decides brand, class of the reply, and whose fault it tells of. Whether an attempt was a message's first is the
+caller's to know: the ingestor asks the ledger, a backtest remembers (`replay`).
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import lru_cache
+from hashlib import md5
+from typing import Final
+
+from ignite_domain.governance.accounting import AccountingRecord
+from ignite_domain.governance.replies import Reply, classify
+from ignite_domain.governance.reply_rules import ReplyClass
+from ignite_domain.governance.signals import Outcome, OutcomeKind
+from ignite_domain.isps import Isp, isp_of
+
+ADDRESS_KINDS: Final = frozenset({ReplyClass.INVALID, ReplyClass.INACTIVE, ReplyClass.FULL})
+US_KINDS: Final = frozenset({ReplyClass.REPUTATION, ReplyClass.POLICY, ReplyClass.AUTH, ReplyClass.CONTENT})
+FIRST_ATTEMPT: Final = timedelta(minutes=5)
+"""Where nobody knows better, a record logged this soon after its mail was queued is a first attempt's."""
+
+KINDS: Final[Mapping[str, OutcomeKind]] = {
+    "d": OutcomeKind.DELIVERED,
+    "t": OutcomeKind.DEFERRED,
+    "b": OutcomeKind.BOUNCED,
+    "rb": OutcomeKind.BOUNCED,
+    "f": OutcomeKind.COMPLAINED,
+    "tq": OutcomeKind.CONNECTION,
+}
+"""What a record of each type tells of; receipts (r) and remote status (rs) are no outcomes."""
+
+_REFUSALS: Final = frozenset({"t", "b", "rb", "tq"})
+_ATTEMPTS: Final = frozenset({"d", "t", "b"})
+
+
+def hash_of(address: str) -> str:
+    """The MD5 of an address, trimmed and in lower case: what people are known by outside their own table."""
+    return md5(address.strip().lower().encode(), usedforsecurity=False).hexdigest()
+
+
+@lru_cache(maxsize=8192)
+def brand_of(domain: str) -> Isp | None:
+    """The brand of a queue or recipient domain; PMTA's rollup queues carry a group's name."""
+    if domain.endswith((".rollup", ".queue")):
+        label = domain.rpartition(".")[0]
+        return next((isp for isp in Isp if isp == label), None) or isp_of(f"{label}.com")
+    return isp_of(domain)
+
+
+def brand_of_record(record: AccountingRecord) -> Isp | None:
+    """The brand a record is about: by its recipient, or, where it has none (tq), by its queue."""
+    return brand_of(record.rcpt.rpartition("@")[2] if record.rcpt else record.queue.partition("/")[0])
+
+
+def reply_of(record: AccountingRecord) -> Reply | None:
+    """What the reply in a record means; None for types that carry no refusal."""
+    return classify(record.status, record.diagnostic, record.mta) if record.type in _REFUSALS else None
+
+
+def soon_after_queued(record: AccountingRecord) -> bool:
+    """Whether a record's times alone say that it is a first attempt's."""
+    return record.queued is None or record.logged - record.queued <= FIRST_ATTEMPT
+
+
+def outcome_of(
+    record: AccountingRecord, first: bool, reply: Reply | None, isp: Isp | None, recipient: str
+) -> Outcome | None:
+    """What a record says; None if it is no outcome (r, rs). `reply` is `reply_of(record)`, `recipient` a hash."""
+    kind = KINDS.get(record.type)
+    if kind is None:
+        return None
+    return Outcome(
+        at=record.logged,
+        isp=isp,
+        kind=kind,
+        ip=record.source_ip,
+        job=record.job,
+        queue=record.queue,
+        recipient="" if kind is OutcomeKind.CONNECTION else recipient,
+        first=first and record.type in _ATTEMPTS,
+        address_fault=reply is not None and reply.kind in ADDRESS_KINDS,
+        about_us=reply is not None and kind is OutcomeKind.BOUNCED and reply.kind in US_KINDS,
+        reply_kind=kind_for_rules(reply, kind) if reply else "",
+        reply_rule=reply.rule if reply else "",
+    )
+
+
+def kind_for_rules(reply: Reply, kind: OutcomeKind) -> str:
+    """The class that rules look for: a deferral for reputation asks for less mail, a refusal for none."""
+    deferred = kind is OutcomeKind.DEFERRED and reply.kind is ReplyClass.REPUTATION
+    return f"deferred_{reply.kind.value}" if deferred else reply.kind.value
