@@ -4,7 +4,7 @@ An agent decides for itself alone: whether its evidence holds, what it is about 
 provider), and why. It never looks at other agents; `orchestrator` settles what they wish.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -41,13 +41,15 @@ _TARGET: Final[Mapping[Scope, TargetType]] = {
 class View:
     """What agents may look at. `cold` maps the addresses under the warm-up ladder to their VMTAs.
 
-    Windows end at `edge`: now, or, while the log has not been read to its end, the last record read.
+    Windows end at `edge`: now, or, while the log has not been read to its end, the last record read. `rules` is
+    the table agents go by: the shipped one unless a backtest tries another.
     """
 
     signals: SignalProcessor
     cold: Mapping[str, str]
     now: datetime
     read_to: datetime | None = None
+    rules: Mapping[AgentKind, Sequence[Rule]] = BY_AGENT
 
     @property
     def edge(self) -> datetime:
@@ -77,7 +79,7 @@ class Agent:
 
     def evaluate(self, view: View) -> list[Decision]:
         """Return what this agent wishes now; empty while everything is within what it tolerates."""
-        for rule in BY_AGENT[self.kind]:
+        for rule in view.rules[self.kind]:
             if (rule.scope is Scope.HOST) is not (self.isp is None):
                 continue
             found = [finding for scope in self._scopes(rule, view) if (finding := self._look(rule, scope, view))]
@@ -94,7 +96,7 @@ class Agent:
             return "watching", "no attempts in the last hour"
         levels = [
             100 * view.signals.statistic(self.label, "isp", self.label, rule.signal) // CUSUM[rule.signal].alarm
-            for rule in BY_AGENT[self.kind]
+            for rule in view.rules[self.kind]
             if rule.signal in CUSUM
         ]
         level = f"; alarm at {max(levels)} % of its level" if levels else ""
@@ -145,7 +147,10 @@ class Agent:
         if rule.scope is Scope.JOB:
             guilty = [one for one in found if self._stands_out(rule, one.scope, view)]
             if not guilty:
-                wide = next(one for one in BY_AGENT[self.kind] if one.scope is Scope.ISP and one.test is rule.test)
+                same = (one for one in view.rules[self.kind] if one.scope is Scope.ISP and one.test is rule.test)
+                wide = next(same, None)
+                if wide is None:
+                    return []  # a table without the provider's rule leaves it alone
                 text = f"{wide.says}: {found[0].text.partition(': ')[2]}"
                 blamed_by_all = attrs.evolve(found[0], rule=wide, text=text)
                 return [self._wish(blamed_by_all, wide.action, TargetType.ISP, self.label, {}, view)]
