@@ -29,19 +29,20 @@ class Files(Protocol):
 
 class InMemory:
     def __init__(self) -> None:
-        self.feed = MemoryFeed()
+        self.memory = MemoryFeed()
+        self.feed: AccountingFeed = self.memory
 
     def append(self, name: str, text: str) -> None:
-        self.feed.files[name] = self.feed.files.get(name, b"") + text.encode()
+        self.memory.files[name] = self.memory.files.get(name, b"") + text.encode()
 
     def rename(self, old: str, new: str) -> None:
-        self.feed.files[new] = self.feed.files.pop(old)
+        self.memory.files[new] = self.memory.files.pop(old)
 
 
 class OnDisk:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.feed = DirectoryFeed(directory)
+        self.feed: AccountingFeed = DirectoryFeed(directory)
 
     def append(self, name: str, text: str) -> None:
         with (self.directory / name).open("ab") as file:
@@ -91,7 +92,7 @@ async def test_an_unfinished_line_is_cut_off_once_the_next_file_has_begun(files:
     at: dict[str, Position] = {}
     files.append(FIRST, HEADER + line(1) + line(2)[:20])
     files.append(SECOND, HEADER + line(3))
-    assert await read(files, at) == ["ig1", "2 fields where the header names 4", "ig3"]
+    assert await read(files, at) == ["ig1", "the file ends within this line", "ig3"]
     assert await read(files, at) == []
 
 
@@ -131,6 +132,61 @@ async def test_a_name_that_is_used_again_is_another_file(files: Files) -> None:
 async def test_a_file_without_a_whole_record_is_left_alone(files: Files) -> None:
     files.append(FIRST, HEADER)
     assert await files.feed.read({}, 10) == []
+
+
+async def test_a_record_of_several_lines_waits_until_its_quote_is_closed(files: Files) -> None:
+    at: dict[str, Position] = {}
+    files.append(FIRST, HEADER + line(1) + 'd,2026-11-02 09:00:02+0000,ig2,"gmail.com\r\n')
+    assert await read(files, at) == ["ig1"]
+    files.append(FIRST, "/mta1")
+    assert await read(files, at) == []
+    files.append(FIRST, '"\r\nx\r\n')
+    (batch,) = await files.feed.read(at, 10)
+    record, refused = batch.entries
+    assert isinstance(record, AccountingRecord)
+    assert (record.envid, record.line, record.queue) == ("ig2", 3, "gmail.com\r\n/mta1")
+    assert refused == Rejected(5, "unknown record type")
+
+
+async def test_two_queue_lines_that_are_equal_to_the_byte_are_two_records(files: Files) -> None:
+    at: dict[str, Position] = {}
+    files.append(FIRST, HEADER + line(1, "tq") + line(1, "tq"))
+    assert await read(files, at, 1) == await read(files, at, 1) == ["ig1"]
+    files.append(FIRST, line(1, "tq"))
+    assert await read(files, at) == ["ig1"]
+
+
+async def test_a_file_copied_and_truncated_under_its_writer_is_read_on_in_the_copy_and_anew_without_a_header(
+    files: Files,
+) -> None:
+    at: dict[str, Position] = {}
+    files.append("acct.csv", HEADER + line(1))
+    assert await read(files, at) == ["ig1"]
+    files.append("acct.csv", line(2))
+    files.rename("acct.csv", "acct.csv.1")  # the copy; what is written from here on has no header
+    files.append("acct.csv", line(3) + line(4))
+    assert await read(files, at) == ["ig2", "ig3", "ig4"]
+    files.append("acct.csv", line(5))
+    assert await read(files, at) == ["ig5"]
+
+
+async def test_what_logrotate_put_aside_comes_first_the_oldest_before_the_others(files: Files) -> None:
+    files.append("acct.csv", HEADER + line(4))
+    files.append("acct.csv.2", HEADER + line(2))
+    files.append("acct.csv.10", HEADER + line(1))
+    files.append("acct.csv.1", HEADER + line(3))
+    files.append("acct.log", HEADER + line(9))
+    assert await read(files, {}) == ["ig1", "ig2", "ig3", "ig4"]
+
+
+async def test_more_than_a_block_of_lines_is_read_in_one_go(files: Files) -> None:
+    at: dict[str, Position] = {}
+    text = HEADER + "".join(line(n) for n in range(1, 30_001))
+    assert len(text) > 1_200_000
+    files.append(FIRST, text + "z" * 70_000)
+    assert await read(files, at, 50_000) == [*(f"ig{n}" for n in range(1, 30_001)), "longer than 65536 bytes"]
+    files.append(FIRST, "z" * 50 + "\r\n" + line(7))
+    assert await read(files, at) == ["ig7"]
 
 
 async def test_a_file_gzipped_after_it_was_read_half_is_read_on_where_it_was(tmp_path: Path) -> None:

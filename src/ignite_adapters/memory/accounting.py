@@ -1,9 +1,9 @@
-"""`AccountingFeed` over texts in memory, for tests."""
+"""`AccountingFeed` over texts in memory, for tests and for files that are handed over one by one."""
 
 from collections.abc import Mapping
 
-from ignite_adapters.pmta.accounting import closed_names, head_identity
-from ignite_domain.governance.accounting import AccountingRecord, LineReader, Rejected
+from ignite_adapters.pmta import files as rules
+from ignite_adapters.pmta.files import BLOCK, HEAD, Cursor, head_identity
 from ignite_domain.governance.ports import FeedBatch, Position
 
 
@@ -16,25 +16,20 @@ class MemoryFeed:
     async def read(self, positions: Mapping[str, Position], limit: int) -> list[FeedBatch]:
         batches: list[FeedBatch] = []
         taken: set[str] = set()
-        closed = closed_names(list(self.files))
-        for name in sorted(self.files):
+        closed = rules.closed_names(self.files)
+        for name in rules.in_order(self.files):
             content = self.files[name]
-            source = head_identity(content)
-            if source is None or source in taken or limit <= 0:
+            source = head_identity(content[:HEAD])
+            if source is None or source in taken or limit <= 0 or not rules.wanted(name):
                 continue
             taken.add(source)
-            old = positions.get(source) or Position(source, name)
-            reader = LineReader(old.header, old.line)
-            entries: list[AccountingRecord | Rejected] = []
-            offset = old.byte_offset
-            for raw in content[offset:].splitlines(keepends=True):
-                if len(entries) >= limit or not (raw.endswith(b"\n") or name in closed):
-                    break
-                offset += len(raw)
-                found = reader.read(raw.decode("utf-8", errors="replace"))
-                if found is not None:
-                    entries.append(found)
-            if offset > old.byte_offset:
-                batches.append(FeedBatch(Position(source, name, offset, reader.line, reader.header), entries))
-                limit -= len(entries)
+            cursor = Cursor(rules.position_of(source, name, name, content[:HEAD], positions), limit)
+            going = True
+            while going:
+                data = content[cursor.start : cursor.start + BLOCK]
+                going = cursor.take(data, at_end=cursor.start + len(data) >= len(content), final=name in closed)
+            batch = cursor.batch()
+            if batch is not None:
+                batches.append(batch)
+                limit -= len(batch.entries)
         return batches

@@ -84,7 +84,10 @@ def test_long_and_short_type_names_mean_the_same(name: str) -> None:
     [
         (DELIVERED[:-30], "fields where the header names"),
         (DEFERRED[:100], "cut off"),
-        (DELIVERED.replace("d,", "p,", 1), "unknown record type"),
+        (DELIVERED.replace("d,", "p?,", 1), "unknown record type"),
+        (DELIVERED.replace("d,", "p,", 1) + ",more", "unknown record type"),
+        (DELIVERED.replace("v1", 'v"1', 1).replace("u@gmail.com", '"u"@gmail.com'), "not CSV"),
+        (DELIVERED.replace("v1", "v" * 70_000), "longer than"),
         (DELIVERED.replace("2026-03-01 10:00:00+0000", "soon"), "timeLogged"),
         (DELIVERED.replace("v1", "v\0"), "binary"),
         (DELIVERED + ",more", "fields where the header names"),
@@ -95,6 +98,32 @@ def test_a_line_that_says_nothing_is_refused_with_a_reason(line: str, reason: st
     assert isinstance(found, Rejected)
     assert found.line == 2
     assert reason in found.reason
+
+
+def test_a_type_that_is_not_in_the_guide_is_passed_through_under_its_own_name() -> None:
+    found = one(DELIVERED.replace("d,", "P,", 1))
+    assert isinstance(found, AccountingRecord)
+    assert (found.type, found.envid) == ("p", "ig12")
+
+
+def test_a_quoted_text_may_hold_line_breaks_and_line_numbers_count_physical_lines() -> None:
+    text = DEFERRED.replace("[TSS04] ", "[TSS04]\r\nd,2026-03-01 10:00:00+0000,no record of its own\n\n")
+    first, second, third = read((HEADER + "\r\n" + text + "\r\n" + DELIVERED + "\r\nx,1\r\n").splitlines(keepends=True))
+    assert isinstance(first, AccountingRecord)
+    assert first.diagnostic.startswith("421 4.7.0 [TSS04]\r\nd,2026-03-01 10:00:00+0000,no record of its own\n\nMess")
+    assert isinstance(second, AccountingRecord)
+    assert (first.line, second.line, third) == (2, 6, Rejected(7, "unknown record type"))
+
+
+def test_a_line_cut_within_its_quotes_costs_itself_alone() -> None:
+    found = list(read([HEADER + "\n", DEFERRED[:110] + "\n", DELIVERED + "\n", DEFERRED + "\n", DELIVERED + "\n"]))
+    assert found[0] == Rejected(2, "a quote is left open: the line is cut off")
+    assert [one.envid for one in found[1:] if isinstance(one, AccountingRecord)] == ["ig12", "ig13", "ig12"]
+
+
+def test_two_lines_that_are_equal_to_the_byte_are_two_records() -> None:
+    tq = "tq,1549662845,cox.net/v2\n"
+    assert len(list(read(["type,timeLogged,queue\n", tq, tq]))) == 2
 
 
 def test_a_line_before_any_header_is_refused() -> None:
@@ -156,3 +185,69 @@ def test_what_a_csv_writer_writes_is_read_back_in_any_order_of_columns(
     assert [(r.rcpt, r.diagnostic, r.queue) for r in found if isinstance(r, AccountingRecord)] == [
         (rcpt, diagnostic.removeprefix("smtp;"), queue) for rcpt, diagnostic, queue in rows
     ]
+
+
+def whole(data: bytes) -> list[AccountingRecord | Rejected]:
+    """What a reader makes of all of a file at once."""
+    return LineReader().take(data, final=True)[0]
+
+
+PIECES = st.sampled_from(
+    [
+        HEADER + "\r\n",
+        DELIVERED + "\r\n",
+        DEFERRED + "\r\n",
+        DEFERRED.replace(", ", "\n") + "\n",
+        DEFERRED[:105],
+        DELIVERED.replace("v1", 'v"1'),
+        "type,timeLogged,queue\n",
+        "tq,1549662845,cox.net/v2\n",
+        'tq,1549662845,"' + "x" * 40_000 + "\n",
+        "y" * 70_000 + "\n",
+        "\ufeff",
+        "\0\n",
+        '"',
+        '""',
+        "\n",
+        "\r",
+        "ü\n",
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=10), st.lists(st.integers(1, 60_000), max_size=12), st.integers(1, 3), st.booleans())
+def test_however_a_file_arrives_and_whenever_the_reader_restarts_the_records_are_the_same(
+    pieces: list[str], cuts: list[int], limit: int, restarts: bool
+) -> None:
+    data = "".join(pieces).encode()
+    reader, found, at, there = LineReader(), [], 0, 0
+    for step in [*cuts, len(data)]:
+        there = min(len(data), there + step)
+        used = 1
+        while used:
+            entries, used = reader.take(data[at:there], final=there == len(data), limit=limit)
+            found += entries
+            at += used
+            if restarts:
+                reader = LineReader(reader.header, reader.line, inside=at > 0 and data[at - 1 : at] != b"\n")
+    assert at == len(data)
+    assert found == whole(data)
+    assert [one.line for one in found] == [one.line for one in whole(data)]
+    assert len({one.line for one in found}) == len(found)  # a line is refused or read once
+
+
+@given(
+    st.lists(st.sampled_from([DELIVERED, DEFERRED, DEFERRED.replace(", ", "\n")]), min_size=1, max_size=6), st.data()
+)
+def test_a_file_cut_anywhere_loses_only_the_record_that_it_was_cut_in(rows: list[str], draw: st.DataObject) -> None:
+    data = "".join(row + "\r\n" for row in [HEADER, *rows]).encode()
+    cut = draw.draw(st.integers(len(HEADER) + 3, len(data) - 1))
+    ends = [len((HEADER + "\r\n" + "".join(row + "\r\n" for row in rows[:n])).encode()) for n in range(len(rows) + 1)]
+    before = sum(1 for end in ends[1:] if end <= cut)
+    found = whole(data[:cut])
+    assert [type(one) for one in found[:before]] == [AccountingRecord] * before
+    rest = found[before:]
+    assert all(isinstance(one, Rejected) for one in rest)
+    assert bool(rest) is (cut not in ends)
+    waiting, used = LineReader().take(data[:cut])
+    assert (waiting, used) == (found[:before], ends[before])
