@@ -5,8 +5,9 @@
 
 from pathlib import Path
 
+from ignite_domain.governance.alarms import level_of
 from ignite_domain.governance.rules import RULES, Rule, Test
-from ignite_domain.governance.signals import CUSUM
+from ignite_domain.governance.words import Signal
 
 BEGIN, END = "<!-- rules: written by docs/governance_rules.py -->", "<!-- end of rules -->"
 
@@ -15,8 +16,9 @@ def _when(rule: Rule) -> str:
     minutes = f"{rule.window_s // 60} min"
     match rule.test:
         case Test.CUSUM:
-            level = CUSUM[rule.signal]
-            return f"{rule.signal} CUSUM +{level.up}/−1 reaches {level.alarm} ({level.p0:g} → {level.p1:g})"
+            level = level_of(rule.signal, 0)
+            unit = " a unit of 100 ripe messages" if rule.signal is Signal.COMPLAINT else ""
+            return f"{rule.signal} CUSUM +{level.up}/−1{unit} reaches {level.alarm} ({level.p0:g} → {level.p1:g})"
         case Test.SHARE:
             return f"≥ {rule.at_least} {rule.signal}s in {minutes}, Wilson lower bound (z {rule.z:g}) > {rule.limit:g}"
         case Test.REPLY:

@@ -202,6 +202,7 @@ class Container(containers.DeclarativeContainer):
         cold_by_ip,
         clock,
         poll_seconds=settings.provided.pmta.accounting_poll_seconds,
+        complaint_median=providers.Callable(lambda s: timedelta(hours=s.governance.complaint_median_hours), settings),
     )
     execute = providers.Factory(
         Executor,

@@ -102,6 +102,8 @@ class GovernanceSettings:
     generated_host_key: str = ""  # set by the supervisor alone
     max_stop_share: float = attrs.field(default=0.25, validator=[attrs.validators.gt(0), attrs.validators.le(1)])
     min_dwell_seconds: float = attrs.field(default=600.0, validator=_NOT_NEGATIVE)
+    # half of the complaints come later than this after delivery
+    complaint_median_hours: float = attrs.field(default=6.0, validator=_POSITIVE)
     apply_poll_seconds: float = attrs.field(default=15.0, validator=_POSITIVE)
     # the unrestricted rate of one queue, written to the include file
     queue_rate_per_hour: int = attrs.field(default=20000, validator=_POSITIVE)

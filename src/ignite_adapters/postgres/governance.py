@@ -49,7 +49,13 @@ _PRUNE: Final = (
     "where f.source = r.source and f.updated_at < %(now)s - interval '90 days'",
 )
 _STRIKES: Final = "select email_md5, rule, strikes from mailing_engine_strikes where email_md5 = any(%s)"
-_SIGNALS: Final = "select isp, scope_type, scope, signal, window_s, n, x, s, state from mailing_engine_signals"
+_SIGNALS: Final = (
+    "select isp, scope_type, scope, signal, window_s, n, x, s, state from mailing_engine_signals "
+    "where signal = 'state' or signal like 'reply:%'"
+)
+_PLANNED: Final = (
+    "select coalesce(isp, 'elsewhere'), count(*) from mailing_sends where state in ('waiting', 'claimed') group by 1"
+)
 _STANDING: Final = (
     f"select {DECISION_COLUMNS} from mailing_engine_decisions "  # noqa: S608  # constants of ours
     "where status = any(%s) and ended_at is null order by id"
@@ -187,6 +193,10 @@ class PostgresGovernanceStore:
     async def signals(self) -> list[StoredSignal]:
         async with transaction(self._pool) as conn:
             return [StoredSignal(*row) for row in await (await conn.execute(_SIGNALS)).fetchall()]
+
+    async def planned(self) -> dict[str, int]:
+        async with transaction(self._pool) as conn:
+            return dict(await (await conn.execute(_PLANNED)).fetchall())
 
     async def standing(self) -> list[Decision]:
         async with transaction(self._pool) as conn:

@@ -18,13 +18,15 @@ from ignite_domain.governance.accounting import Rejected, read
 from ignite_domain.governance.ingestor import Ingestor
 from ignite_domain.governance.orchestrator import ModeOf, Orchestrator
 from ignite_domain.governance.ports import AccountingFeed, GovernanceStore
-from ignite_domain.governance.signals import SignalProcessor
+from ignite_domain.governance.signals import COMPLAINT_MEDIAN, SignalProcessor
 from ignite_domain.governance.words import AgentKind, Mode
 from ignite_domain.isps import Isp
 
 log = structlog.get_logger("ignite.ingest")
 BATCH: Final = 3000
 """Lines a step; a step's transaction stays well below the 10,000 rows that may be locked at once."""
+PLAN_EVERY: Final = timedelta(hours=1)
+"""How often alarm levels look at the mail that waits: a level serves 30 days of it."""
 PRUNE_EVERY: Final = timedelta(days=1)
 
 
@@ -57,10 +59,12 @@ class IngestWorker:
         clock: Clock,
         *,
         poll_seconds: float,
+        complaint_median: timedelta = COMPLAINT_MEDIAN,
         batch: int = BATCH,
     ) -> None:
         self.idle = poll_seconds
         self._batch = batch
+        self._complaint_median = complaint_median
         self._feed = feed
         self._store = store
         self._orchestrator = orchestrator
@@ -68,6 +72,7 @@ class IngestWorker:
         self._clock = clock
         self._ingestor: Ingestor | None = None
         self._pruned: datetime | None = None
+        self._planned: datetime | None = None
 
     async def step(self) -> int:
         """Take in the next lines, or just look; returns the number of lines."""
@@ -76,11 +81,15 @@ class IngestWorker:
             await self._store.prune(now)
             self._pruned, self._ingestor = now, None
         if self._ingestor is None:
-            signals = SignalProcessor(await self._store.signals())
+            signals = SignalProcessor(await self._store.signals(), self._complaint_median)
+            self._planned = None
             self._ingestor = Ingestor(self._store, self._orchestrator, signals, self._cold)
         now = self._clock.now()  # before the feed is read: what is logged later is not counted as read
         batches = await self._feed.read(await self._store.positions(), self._batch)
         lines = sum(len(batch.entries) for batch in batches)
+        if self._planned is None or now - self._planned >= PLAN_EVERY:
+            self._ingestor.signals.plan(await self._store.planned())
+            self._planned = now
         ingestor, self._ingestor = self._ingestor, None  # its signals are lost unless the step is saved
         step = await ingestor(batches, now, caught_up=lines < self._batch)
         self._ingestor = ingestor

@@ -20,13 +20,17 @@ from ignite_domain.governance.rules import (
     Scope,
     Test,
 )
-from ignite_domain.governance.signals import CUSUM, ELSEWHERE, HOST, Seen, Signal, SignalProcessor
-from ignite_domain.governance.words import Action, AgentKind, Decision, TargetType
+from ignite_domain.governance.signals import ELSEWHERE, HOST, SignalProcessor
+from ignite_domain.governance.streams import Seen
+from ignite_domain.governance.words import Action, AgentKind, Decision, Signal, TargetType
 from ignite_domain.inference import wilson_lower
 from ignite_domain.isps import Isp
 
 NO_FEEDBACK: Final = frozenset({Isp.GMAIL, Isp.APPLE})
 """Providers that report no single complaint: "no signal", never "0 %" (ISP facts, complaint denominators)."""
+
+_HOUR_S: Final = 3600
+_DAY_S: Final = 86_400
 
 _TARGET: Final[Mapping[Scope, TargetType]] = {
     Scope.ISP: TargetType.ISP,
@@ -95,9 +99,11 @@ class Agent:
         if not seen.n:
             return "watching", "no attempts in the last hour"
         levels = [
-            100 * view.signals.statistic(self.label, "isp", self.label, rule.signal) // CUSUM[rule.signal].alarm
+            100
+            * view.signals.statistic(self.label, "isp", self.label, rule.signal)
+            // view.signals.level(self.label, "isp", self.label, rule.signal).alarm
             for rule in view.rules[self.kind]
-            if rule.signal in CUSUM
+            if rule.test is Test.CUSUM
         ]
         level = f"; alarm at {max(levels)} % of its level" if levels else ""
         return "watching", f"{seen.n} first attempts in the last hour, {seen.x} deferred{level}"
@@ -180,7 +186,9 @@ class Agent:
         if here.n >= COMPARABLE:
             return here.share * STANDS_OUT <= own.share
         elsewhere = total((isp, job) for isp in labels() if isp not in (self.label, HOST))
-        return elsewhere.n >= COMPARABLE and elsewhere.share >= CUSUM[rule.signal].p1
+        return (
+            elsewhere.n >= COMPARABLE and elsewhere.share >= view.signals.level(self.label, "job", job, rule.signal).p1
+        )
 
     def _wish(
         self,
@@ -220,25 +228,27 @@ def _figures(rule: Rule, seen: Seen) -> dict[str, Any]:
 
 
 def _cusum(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> Finding | None:
-    level = CUSUM[rule.signal]
+    level = view.signals.level(isp, scope_type, scope, rule.signal)
     statistic = view.signals.statistic(isp, scope_type, scope, rule.signal)
     if statistic < level.alarm:
         return None
-    seen = view.signals.seen(isp, scope_type, scope, rule.signal, 3600, view.edge)
+    window = _DAY_S if rule.signal is Signal.COMPLAINT else _HOUR_S  # complaints come late
+    seen = view.signals.seen(isp, scope_type, scope, rule.signal, window, view.edge)
     if seen.x < max(1, rule.at_least):  # an alarm of yesterday's records says nothing about now
         return None
     figures = {
         "n": seen.n,
         "x": seen.x,
-        "window_s": 3600,
+        "window_s": window,
         "p0": level.p0,
         "p1": level.p1,
         "S": statistic,
         "H": level.alarm,
         "arl0": level.arl0,
     }
+    since = "day" if window == _DAY_S else "hour"
     return Finding(
-        rule, scope, figures, f"{rule.says}: {_share(seen)} in the last hour, alarm {statistic} of {level.alarm}"
+        rule, scope, figures, f"{rule.says}: {_share(seen)} in the last {since}, alarm {statistic} of {level.alarm}"
     )
 
 

@@ -21,7 +21,8 @@ from ignite_domain.governance.rules import (
     PROBE_MIN_OUTCOMES,
     PROBE_TEST,
 )
-from ignite_domain.governance.signals import ELSEWHERE, HOST, Seen, Signal, SignalProcessor
+from ignite_domain.governance.signals import ELSEWHERE, HOST, SignalProcessor
+from ignite_domain.governance.streams import Seen
 from ignite_domain.governance.words import (
     OWNER,
     PMTA_LEVER,
@@ -32,6 +33,7 @@ from ignite_domain.governance.words import (
     Decision,
     DecisionStatus,
     Mode,
+    Signal,
     TargetType,
 )
 from ignite_domain.isps import Isp

@@ -217,6 +217,9 @@ class GovernanceStore(DecisionStore, Protocol):
     async def signals(self) -> Sequence[StoredSignal]:
         """The stored state of all signals."""
 
+    async def planned(self) -> Mapping[str, int]:
+        """Messages that wait in the ledger, by provider (`elsewhere` for the rest)."""
+
     async def save(self, step: Step) -> None:
         """Save a step in one transaction; raises PortFailure and saves nothing."""
 

@@ -12,8 +12,9 @@ from typing import Final
 
 import attrs
 
-from ignite_domain.governance.signals import CUSUM, WINDOWS_S, Signal
-from ignite_domain.governance.words import OWNER, Action, AgentKind
+from ignite_domain.governance.alarms import TUNINGS
+from ignite_domain.governance.signals import WINDOWS_S
+from ignite_domain.governance.words import OWNER, Action, AgentKind, Signal
 
 
 class Test(StrEnum):
@@ -311,7 +312,7 @@ def faults(rules: Sequence[Rule] = RULES) -> list[str]:
             found.append(f"{rule.id}: lifetime must be above 0 and at most a day")
         if OWNER[rule.action] is not rule.agent:
             found.append(f"{rule.id}: {rule.action} belongs to the {OWNER[rule.action]} agent")
-        if rule.test is Test.CUSUM and rule.signal not in CUSUM:
+        if rule.test is Test.CUSUM and rule.signal not in TUNINGS:
             found.append(f"{rule.id}: there is no CUSUM of {rule.signal}")
         if rule.test is Test.REPLY and not rule.replies:
             found.append(f"{rule.id}: names no reply classes")

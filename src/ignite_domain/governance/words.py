@@ -106,6 +106,17 @@ PMTA_LEVER: Final[frozenset[Action]] = frozenset(
 """Actions that need a command on the MTA; the rest take effect inside IGNITE."""
 
 
+class Signal(StrEnum):
+    """What is counted at a provider, address, job or queue: n exposures, and x events among them."""
+
+    DEFERRAL = "deferral"  # t records among first attempts
+    BOUNCE = "bounce"  # dead or unknown addresses among first attempts
+    REFUSAL = "refusal"  # 5xx about us (reputation, policy, authentication) among first attempts
+    COMPLAINT = "complaint"  # f records among delivered
+    ATTEMPT = "attempt"  # every attempt, retries included; x: not accepted for a reason of ours
+    CONNECTION = "connection"  # tq records
+
+
 class TargetType(StrEnum):
     ADDRESS = "address"
     JOB = "job"

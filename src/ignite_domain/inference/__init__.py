@@ -5,7 +5,7 @@ Decides nothing about mail. What the product itself does not call lives in `refe
 
 from ignite_domain.inference.assignment import assignment_bucket
 from ignite_domain.inference.balance import srm_chi_square
-from ignite_domain.inference.cusum import lattice_cusum, lattice_cusum_arl, lattice_cusum_limit
+from ignite_domain.inference.cusum import block_cusum_arl, lattice_cusum, lattice_cusum_arl, lattice_cusum_limit
 from ignite_domain.inference.intervals import clopper_pearson, wilson_interval, wilson_lower
 from ignite_domain.inference.posteriors import (
     expected_loss_choose_b,
@@ -36,6 +36,7 @@ __all__ = [
     "beta_binomial_log_e",
     "beta_binomial_stop_index",
     "bh_adjust",
+    "block_cusum_arl",
     "clopper_pearson",
     "expected_loss_choose_b",
     "gamma_poisson_tail",

@@ -66,3 +66,30 @@ def lattice_cusum_limit(up: int, p0: float, arl0: float) -> int:
         middle = (low + high) // 2
         low, high = (low, middle) if lattice_cusum_arl(up, middle, p0) >= arl0 else (middle, high)
     return high
+
+
+def block_cusum_arl(up: int, limit: int, p: float, block: int) -> float:
+    """Mean number of blocks to an alarm (S >= limit) from S = 0, for S = max(0, S + up c - 1) a block.
+
+    c, the events among the `block` messages of a block, is binomial with probability p. Exact: the expected times
+    solve a linear system over the states 0 … limit - 1, by elimination without pivoting (its matrix is an M-matrix:
+    all pivots stay positive). O(limit³): meant for the short walks of rare events. Infinite for p = 0.
+    """
+    if p <= 0:
+        return math.inf
+    shares = [math.comb(block, c) * p**c * (1 - p) ** (block - c) for c in range(min(block, limit // up + 2) + 1)]
+    rows = [[0.0] * limit for _ in range(limit)]
+    for s, row in enumerate(rows):
+        row[s] += 1.0
+        for c, share in enumerate(shares):
+            after = max(0, s + up * c - 1)
+            if after < limit:
+                row[after] -= share
+    times = [1.0] * limit
+    for pivot in range(limit - 1, 0, -1):
+        held = rows[pivot]
+        for s in range(pivot):
+            if factor := rows[s][pivot] / held[pivot]:
+                times[s] -= factor * times[pivot]
+                rows[s] = [x - factor * y for x, y in zip(rows[s], held, strict=True)]
+    return times[0] / rows[0][0]

@@ -1,0 +1,383 @@
+"""`Stream`: what is counted at one place (a provider, address, job, queue, or the host), and its alarms' walks.
+
+Decides how counts are kept: vectors of outcome codes by minute (an hour of them), by hour (a day) and by day (a
+month), so that one record costs one increment a place, and every rate is a sum over codes. Decides how S walks;
+which level it walks on is `alarms`' business.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import attrs
+
+from ignite_domain.governance.alarms import COMPLAINT_UNIT, Cusum, level_of
+from ignite_domain.governance.words import Signal
+
+KEPT_MINUTES: Final = 60
+KEPT_HOURS: Final = 24
+KEPT_DAYS: Final = 30
+FINE_COHORTS: Final = 24 * 6
+KEPT_COHORTS: Final = 7 * 24 * 6
+"""Cohorts of delivered mail, in tens of minutes (after a day in whole hours): older mail has said what it will."""
+LATENESS: Final = 1.2
+"""Shape of the log-logistic delay of complaints: it follows a log-normal one of sigma 1.5."""
+
+# Outcome codes. Even ones below `COMPLAINED` are first attempts, the odd one behind is the same of a retry.
+DELIVERED: Final = 0
+DEFERRED: Final = 2
+DEFERRED_ADDRESS: Final = 4  # a deferral about the recipient: a full mailbox
+DEAD: Final = 6  # bounced about the recipient
+REFUSED: Final = 8  # bounced about us
+BOUNCED: Final = 10  # bounced for another reason
+COMPLAINED: Final = 12
+CONNECTION: Final = 13
+WIDTH: Final = 14
+
+Vector = list[int]
+
+_FIRSTS: Final = tuple(range(0, COMPLAINED, 2))
+_ATTEMPTS: Final = tuple(range(COMPLAINED))
+_NOT_ACCEPTED: Final = tuple(code + again for code in (DEFERRED, REFUSED, BOUNCED) for again in (0, 1))
+
+COUNTED: Final[Mapping[Signal, tuple[tuple[int, ...], tuple[int, ...]]]] = {
+    Signal.DEFERRAL: (_FIRSTS, (DEFERRED, DEFERRED_ADDRESS)),
+    Signal.BOUNCE: (_FIRSTS, (DEAD,)),
+    Signal.REFUSAL: (_FIRSTS, (REFUSED,)),
+    Signal.COMPLAINT: ((DELIVERED, DELIVERED + 1), (COMPLAINED,)),
+    Signal.ATTEMPT: (_ATTEMPTS, _NOT_ACCEPTED),
+    Signal.CONNECTION: ((CONNECTION,), (CONNECTION,)),
+}
+"""For each signal the codes of its exposure n and of its events x."""
+
+WALKS: Final = (Signal.DEFERRAL, Signal.BOUNCE, Signal.REFUSAL)
+EVENT: Final[Mapping[int, Signal]] = {code: signal for signal in WALKS for code in COUNTED[signal][1]}
+"""The walk that a first attempt's code moves up."""
+
+
+@attrs.frozen(slots=True)
+class Seen:
+    """n exposures and x events in a window."""
+
+    n: int = 0
+    x: int = 0
+
+    @property
+    def share(self) -> float:
+        return self.x / self.n if self.n else 0.0
+
+
+def figures(vector: Sequence[int], signal: Signal) -> Seen:
+    """n and x of a signal in a vector of codes."""
+    exposure, events = COUNTED[signal]
+    return Seen(sum([vector[code] for code in exposure]), sum([vector[code] for code in events]))
+
+
+def _firsts(vector: Sequence[int]) -> int:
+    return sum(vector[0:COMPLAINED:2])
+
+
+@attrs.define(slots=True)
+class Walk:
+    """A lattice CUSUM. Non-events are not walked one by one: `quiet` counts how many had passed at the last event.
+
+    `peak`: the highest S at or above the alarm since the last look, else 0; a walk must not cross and fall unseen.
+    """
+
+    level: Cusum
+    s: int = 0
+    quiet: int = 0
+    peak: int = 0
+
+    def at(self, quiet: int) -> int:
+        """S after `quiet` non-events in all."""
+        return max(0, self.s - (quiet - self.quiet))
+
+    def up(self, quiet: int) -> bool:
+        """One event, when `quiet` non-events have passed in all; True if S stands at or above the alarm."""
+        self.s = min(self.level.ceiling, self.at(quiet) + self.level.up)
+        self.quiet = quiet
+        if self.s >= self.level.alarm:
+            self.peak = max(self.peak, self.s)
+            return True
+        return False
+
+    def move(self, level: Cusum) -> None:
+        if level != self.level:
+            self.s = level.rescale(self.s, self.level)
+            self.level = level
+
+    def reset(self, quiet: int) -> None:
+        self.s = self.peak = 0
+        self.quiet = quiet
+
+
+@attrs.define(slots=True)
+class ComplaintWalk:
+    """The CUSUM of complaints: by units of 100 ripe messages, S = max(0, S + 7c − 1).
+
+    A complaint comes long after its mail. Delivered mail therefore becomes exposure as complaints about it become
+    due, half of a cohort at the median delay. `taken` is the
+    ripe exposure walked so far, `gone` what was delivered in cohorts that are no longer kept. A unit is charged its
+    −1 at its first complaint, or at its end if there was none; `charged` says that the unit under way has been.
+    """
+
+    level: Cusum
+    s: int = 0
+    taken: float = 0.0
+    gone: int = 0
+    rest: float = 0.0
+    charged: bool = False
+    peak: int = 0
+
+    def up(self, ripe: float) -> bool:
+        """One complaint when `ripe` messages are ripe in all; True if S stands at or above the alarm."""
+        self.ripen(ripe)
+        self.s = min(self.level.ceiling, max(0, self.s + self.level.up - (not self.charged)))
+        self.charged = True
+        if self.s >= self.level.alarm:
+            self.peak = max(self.peak, self.s)
+            return True
+        return False
+
+    def ripen(self, ripe: float) -> None:
+        """Walk the units that have become ripe."""
+        self.rest += max(0.0, ripe - self.taken)
+        self.taken = max(self.taken, ripe)
+        units, self.rest = int(self.rest // COMPLAINT_UNIT), self.rest % COMPLAINT_UNIT
+        if units:
+            self.s = max(0, self.s - units + self.charged)
+            self.charged = False
+
+    def move(self, level: Cusum) -> None:
+        if level != self.level:
+            self.s = level.rescale(self.s, self.level)
+            self.level = level
+
+    def reset(self) -> None:
+        self.s = self.peak = 0
+
+
+class Stream:
+    """Counts and walks of one place. `now` is the vector of minute `minute`, not yet part of hours and days."""
+
+    __slots__ = (
+        *("_seen", "complaints", "days", "delivered", "firsts", "hours", "minute", "minutes", "now", "planned"),
+        *("scope", "walked", "walks"),
+    )
+
+    def __init__(self, scope: tuple[str, str, str], walked: bool) -> None:
+        self.scope = scope
+        self.walked = walked
+        self.planned = 0  # first attempts that lie ahead
+        self.minute = -1
+        self.now: Vector = [0] * WIDTH
+        self.minutes: dict[int, Vector] = {}
+        self.hours: dict[int, Vector] = {}
+        self.days: dict[int, int] = {}  # day -> first attempts
+        self.delivered: dict[int, int] = {}  # ten minutes -> delivered
+        self.firsts: Vector = [0] * WIDTH  # everything before `now`, by code; the origin does not matter
+        self.walks = {signal: Walk(level_of(signal, 0)) for signal in WALKS} if walked else {}
+        self.complaints = ComplaintWalk(level_of(Signal.COMPLAINT, 0))
+        self._seen: dict[tuple[int, int], Vector] = {}
+
+    # -- counting
+
+    def turn(self, minute: int) -> None:
+        """Begin minute `minute`, which is later than the last."""
+        self._fold(self.minute, self.now)
+        old = self.minute
+        self.minute = minute
+        self.now = self.minutes[minute] = [0] * WIDTH
+        if len(self.minutes) > KEPT_MINUTES + 8:
+            for gone in [m for m in self.minutes if m < minute - KEPT_MINUTES]:
+                del self.minutes[gone]
+        if old // 60 != minute // 60:
+            for gone in [h for h in self.hours if h < minute // 60 - KEPT_HOURS]:
+                del self.hours[gone]
+            for gone in [d for d in self.days if d <= minute // 1440 - KEPT_DAYS]:
+                del self.days[gone]
+            for cohort in [c for c in self.delivered if c < minute // 10 - FINE_COHORTS]:
+                count = self.delivered.pop(cohort)
+                if cohort < minute // 10 - KEPT_COHORTS:
+                    self.complaints.gone += count
+                else:
+                    hour = cohort // 6 * 6
+                    self.delivered[hour] = self.delivered.get(hour, 0) + count
+            self.relevel()
+
+    def late(self, minute: int, code: int) -> None:
+        """Count a record of an earlier minute: in its own windows if they are still kept."""
+        if minute > self.minute - KEPT_MINUTES:
+            self.minutes.setdefault(minute, [0] * WIDTH)[code] += 1
+        alone = [0] * WIDTH
+        alone[code] = 1
+        self._fold(minute, alone)
+
+    def _fold(self, minute: int, vector: Sequence[int]) -> None:
+        if minute < 0:
+            return
+        hour = self.hours.get(minute // 60)
+        if hour is None:
+            hour = self.hours[minute // 60] = [0] * WIDTH
+        for code, count in enumerate(vector):
+            if count:
+                hour[code] += count
+                self.firsts[code] += count
+        firsts = _firsts(vector)
+        if firsts:
+            self.days[minute // 1440] = self.days.get(minute // 1440, 0) + firsts
+        if accepted := vector[DELIVERED] + vector[DELIVERED + 1]:
+            self.delivered[minute // 10] = self.delivered.get(minute // 10, 0) + accepted
+
+    def relevel(self) -> None:
+        """Move the walks to the level of the stream's volume: trailing 30 days, or what is planned if that is more."""
+        volume = max(sum(self.days.values()) + _firsts(self.now), self.planned)
+        for signal, walk in self.walks.items():
+            walk.move(level_of(signal, volume))
+        self.complaints.move(level_of(Signal.COMPLAINT, volume))
+
+    # -- alarms
+
+    def _quiet(self, signal: Signal) -> int:
+        """First attempts so far that were no event of `signal`, from an origin of no matter."""
+        events = COUNTED[signal][1]
+        return sum([self.firsts[code] + self.now[code] for code in _FIRSTS if code not in events])
+
+    def event(self, signal: Signal) -> bool:
+        """Walk one event that has been counted already; True if the alarm is reached."""
+        return self.walks[signal].up(self._quiet(signal))
+
+    def complaint(self, second: int, median_s: float) -> bool:
+        """Walk one complaint that came at `second`; True if the alarm is reached."""
+        return self.complaints.up(self._ripe(second, median_s))
+
+    def _ripe(self, second: int, median_s: float) -> float:
+        due = float(self.complaints.gone)
+        for cohort, count in self.delivered.items():
+            age = second - (cohort * 600 + 300)
+            if age > 0:
+                due += count / (1 + (median_s / age) ** LATENESS)
+        return due
+
+    def statistic(self, signal: Signal) -> int:
+        """S now, or the highest at or above the alarm since the last look."""
+        if signal is Signal.COMPLAINT:
+            return max(self.complaints.s, self.complaints.peak)
+        walk = self.walks.get(signal)
+        return max(walk.at(self._quiet(signal)), walk.peak) if walk else 0
+
+    def alarm(self, signal: Signal) -> Cusum:
+        """The level in force."""
+        return self.complaints.level if signal is Signal.COMPLAINT else self.walks[signal].level
+
+    def looked(self) -> None:
+        for walk in self.walks.values():
+            walk.peak = 0
+        self.complaints.peak = 0
+
+    def reset(self, signal: Signal) -> bool:
+        """Begin a walk afresh; True if that changed anything."""
+        had = self.statistic(signal)
+        if signal is Signal.COMPLAINT:
+            self.complaints.reset()
+        elif signal in self.walks:
+            self.walks[signal].reset(self._quiet(signal))
+        return bool(had)
+
+    # -- reading
+
+    def inside(self, seconds: int, minute: int) -> Vector:
+        """Counts by code in the last `seconds` before the end of `minute`; above an hour in whole hours, the current
+        one included."""
+        key = (seconds, minute)
+        if (known := self._seen.get(key)) is not None:
+            return known
+        if seconds <= 3600:
+            first = minute - seconds // 60
+            total = _sum(vector for at, vector in self.minutes.items() if at > first)
+        else:
+            first = minute // 60 - seconds // 3600
+            total = _sum(vector for at, vector in self._hours() if at > first)
+        if len(self._seen) > 16:
+            self._seen.clear()
+        self._seen[key] = total
+        return total
+
+    def since(self, minute: int) -> Vector:
+        """Counts by code in the minutes after `minute`, as far back as an hour is kept."""
+        return _sum(vector for at, vector in self.minutes.items() if at > minute)
+
+    def total(self, minutes: Iterable[int]) -> Vector:
+        """Counts by code in these minutes, as far as they are kept."""
+        return _sum([self.minutes[minute] for minute in minutes if minute in self.minutes])
+
+    def changed(self) -> None:
+        """Forget sums that a new record has made untrue."""
+        self._seen.clear()
+
+    def _hours(self) -> Iterator[tuple[int, Vector]]:
+        yield from self.hours.items()
+        if self.minute >= 0:
+            yield self.minute // 60, self.now
+
+    # -- keeping
+
+    def state(self) -> dict[str, Any]:
+        """Everything, as plain values for JSON."""
+        hours = {hour: list(vector) for hour, vector in self.hours.items()}
+        days, delivered = dict(self.days), dict(self.delivered)
+        if self.minute >= 0:
+            hours[self.minute // 60] = _sum([hours.get(self.minute // 60, [0] * WIDTH), self.now])
+            days[self.minute // 1440] = days.get(self.minute // 1440, 0) + _firsts(self.now)
+            cohort = self.minute // 10
+            delivered[cohort] = delivered.get(cohort, 0) + self.now[DELIVERED] + self.now[DELIVERED + 1]
+        rare = self.complaints
+        return {
+            "minute": self.minute,
+            "minutes": _pairs(self.minutes),
+            "hours": _pairs(hours),
+            "days": sorted(days.items()),
+            "delivered": sorted(delivered.items()),
+            "walks": {
+                signal.value: [walk.s, self._quiet(signal) - walk.quiet, walk.level.volume]
+                for signal, walk in self.walks.items()
+            },
+            "complaints": [rare.s, rare.taken, rare.gone, rare.rest, rare.charged, rare.level.volume],
+        }
+
+    @classmethod
+    def from_state(cls, scope: tuple[str, str, str], state: Mapping[str, Any], walked: bool) -> "Stream":
+        """The stream that `state` was taken from; peaks since the last look are not kept."""
+        stream = cls(scope, walked)
+        stream.minute = int(state["minute"])
+        stream.minutes = {int(at): list(vector) for at, vector in state["minutes"]}
+        stream.hours = {int(at): list(vector) for at, vector in state["hours"]}
+        stream.days = {int(at): int(n) for at, n in state["days"]}
+        stream.delivered = {int(at): int(n) for at, n in state["delivered"]}
+        if stream.minute >= 0:  # the current minute is not part of the sums
+            stream.now = stream.minutes.setdefault(stream.minute, [0] * WIDTH)
+            hour = stream.hours[stream.minute // 60]
+            for code, count in enumerate(stream.now):
+                hour[code] -= count
+            stream.days[stream.minute // 1440] -= _firsts(stream.now)
+            stream.delivered[stream.minute // 10] -= stream.now[DELIVERED] + stream.now[DELIVERED + 1]
+        for name, (s, since, volume) in state["walks"].items():
+            signal = Signal(name)
+            stream.walks[signal] = Walk(level_of(signal, volume), int(s), stream._quiet(signal) - int(since))
+        s, taken, gone, rest, charged, volume = state["complaints"]
+        level = level_of(Signal.COMPLAINT, volume)
+        stream.complaints = ComplaintWalk(level, int(s), float(taken), int(gone), float(rest), bool(charged))
+        return stream
+
+
+def _sum(vectors: Iterable[Vector]) -> Vector:
+    total = [0] * WIDTH
+    for vector in vectors:
+        for code, count in enumerate(vector):
+            if count:
+                total[code] += count
+    return total
+
+
+def _pairs(vectors: Mapping[int, Vector]) -> list[tuple[int, Vector]]:
+    return sorted((at, vector) for at, vector in vectors.items())
