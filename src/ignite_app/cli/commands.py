@@ -4,10 +4,11 @@ import asyncio
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import uvicorn
 import yaml
+from cyclopts import Parameter
 
 from ignite_adapters.postgres.leases import lease
 from ignite_adapters.postgres.migrate import migrate as apply_migrations
@@ -163,6 +164,41 @@ def ingest(*files: Path, json: Json = False) -> int:
     lines += [f"  {one['file']}:{bad['line']}: {bad['reason']}" for one in results for bad in one["rejects"][:20]]
     emit(results[0] if len(results) == 1 else results, as_json=json, lines=lines)
     return GOOD if any(one["records"] for one in results) else USAGE
+
+
+@app.command
+def backtest(
+    *files: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    json: Json = False,
+    html: Path | None = None,
+    policy: str = "ignite",
+    since: str | None = None,
+    until: str | None = None,
+) -> int:
+    """What would have been decided about accounting files you already have. No network, no database; - is stdin.
+
+    --policy ignite, thresholds (percentages over an hour, to compare with), or a YAML file of changes to the rules.
+    --since and --until bound the records by their time, such as 2026-03-01T12:00:00Z.
+    --html writes a report with charts into one file.
+    """
+    from ignite_app.backtest.html import page
+    from ignite_app.backtest.run import backtest as run_backtest
+    from ignite_app.backtest.run import period_of, report
+    from ignite_app.backtest.timeline import lines_of
+
+    if not files:
+        raise BadInput("name at least one FILE")
+    result = run_backtest(files, policy, period_of(since, until), charts=html is not None, tell=say)
+    if html is not None:
+        try:
+            html.write_text(page(result), encoding="utf-8")
+        except OSError as failure:
+            raise BadInput(f"--html {html}: {failure.strerror or 'cannot be written'}") from None
+    if json:
+        emit(report(result), as_json=True)
+    else:
+        emit(None, as_json=False, lines=list(lines_of(result)))
+    return GOOD
 
 
 @app.command

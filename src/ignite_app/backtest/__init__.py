@@ -1,0 +1,1 @@
+"""`ignite backtest`: what governance would have decided about accounting files somebody already has."""

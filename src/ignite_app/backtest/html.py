@@ -1,0 +1,5 @@
+from ignite_app.backtest.run import Result
+
+
+def page(result: Result) -> str:
+    return ""

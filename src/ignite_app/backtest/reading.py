@@ -1,0 +1,439 @@
+"""Reads accounting files into outcomes, in order of time, with flat memory. Decides the order and nothing else.
+
+Files are each roughly in order. Every file has a buffer of `BUFFER` records that is sorted before its first half is
+handed on, so records may lie up to that far from their place and still come out in order; one that comes later still
+is counted, but rules have looked at its second by then. Within a second records are sorted by what they say, so no
+result depends on which file or line they came from.
+
+Clean stretches take a short way (one pass of the C reader over many lines, cells picked by header); whatever is
+unusual in them (quotes over several lines, cut-off lines, odd types and times) is read by `accounting.LineReader`.
+"""
+
+import csv
+import gzip
+import io
+import sys
+import zlib
+from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
+from heapq import heappop, heappush
+from itertools import islice
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, BinaryIO, Final, TextIO
+
+import attrs
+
+from ignite_domain.errors import BadInput
+from ignite_domain.governance.accounting import TYPES, AccountingRecord, LineReader, Rejected, parse_time
+from ignite_domain.governance.outcomes import ADDRESS_KINDS, KINDS, US_KINDS, brand_of, hash_of, kind_for_rules
+from ignite_domain.governance.replay import DELIVERED, NOTHING_SAID, ORDER, Line, Place, Said
+from ignite_domain.governance.replies import classify
+from ignite_domain.governance.signals import OutcomeKind
+
+STDIN: Final = "-"
+LINES_AT_ONCE: Final = 2_000
+BUFFER: Final = 10_000
+REJECTS_KEPT: Final = 10_000
+AT_ONCE: Final = 16
+"""Files that are read side by side; of more, each is opened an hour before its first record is due."""
+EARLY_S: Final = 3600
+LONGEST: Final = 1 << 16
+MEMO: Final = 50_000
+_ORDER_OF: Final = {name: ORDER.index(kind) for name, kind in KINDS.items()}
+_COLUMNS: Final = "timelogged timequeued orig rcpt dsnstatus dsndiag dsnmta dlvsourceip jobid envid queue".split()
+_SOMEBODY: Final = "somebody@somewhere.example"
+
+Batch = tuple[int, list[Line]]
+
+
+@attrs.define
+class Counted:
+    """What has been read so far. `first`, `last`: seconds of the earliest and latest record; `skipped` lay outside the
+    period that was asked for."""
+
+    records: int = 0
+    rejected: int = 0
+    skipped: int = 0
+    first: int = -1
+    last: int = -1
+    rejects: dict[str, list[Rejected]] = attrs.field(factory=dict)
+
+    def reject(self, name: str, found: Rejected) -> None:
+        self.rejected += 1
+        kept = self.rejects.setdefault(name, [])
+        if len(kept) < REJECTS_KEPT:
+            kept.append(found)
+
+    def listed(self) -> list[tuple[str, Rejected]]:
+        """At most `REJECTS_KEPT` refused lines, by file and line."""
+        every = [(name, one) for name in sorted(self.rejects) for one in self.rejects[name]]
+        return every[:REJECTS_KEPT]
+
+
+@attrs.frozen
+class Period:
+    """Seconds from `since` up to, not including, `until`."""
+
+    since: int = -(1 << 60)
+    until: int = 1 << 60
+
+
+class Memo:
+    """Answers that come again: times, places, what replies mean. Forgotten as a whole when there are too many."""
+
+    def __init__(self) -> None:
+        self.times: dict[str, int] = {}
+        self.places: dict[Place, Place] = {}
+        self.said: dict[tuple[str, str, str, str], Said] = {}
+
+    def time(self, text: str) -> int:
+        """Seconds since 1970 of a time as PMTA writes it; −1 if it is none."""
+        found = self.times.get(text)
+        if found is None:
+            if len(self.times) > MEMO:
+                self.times.clear()
+            at = parse_time(text)
+            found = self.times[text] = int(at.timestamp()) if at else -1
+        return found
+
+    def place(self, domain: str, ip: str, job: str, queue: str) -> Place:
+        isp = brand_of(domain)
+        key = (isp.value, ip, job, queue) if isp else ("", ip, job, "")
+        found = self.places.get(key)
+        if found is None:
+            if len(self.places) > MEMO:
+                self.places.clear()
+            found = self.places[key] = key
+        return found
+
+    def meaning(self, kind: str, status: str, diagnostic: str, mta: str, rcpt: str) -> Said:
+        """What a reply says. Its recipient is masked first: a storm of one reply is classified once."""
+        if rcpt:
+            diagnostic = diagnostic.replace(rcpt, _SOMEBODY)
+        key = (kind, status, diagnostic, mta)
+        found = self.said.get(key)
+        if found is None:
+            if len(self.said) > MEMO:
+                self.said.clear()
+            found = self.said[key] = said_of(kind, status, diagnostic, mta)
+        return found
+
+
+def said_of(kind: str, status: str, diagnostic: str, mta: str) -> Said:
+    """What the reply in a record of type `kind` says."""
+    outcome = KINDS[kind]
+    if outcome in (OutcomeKind.DELIVERED, OutcomeKind.COMPLAINED):
+        return NOTHING_SAID
+    reply = classify(status.partition(" ")[0], diagnostic.removeprefix("smtp;"), mta.partition(" ")[0])
+    return Said(
+        reply.rule,
+        kind_for_rules(reply, outcome),
+        reply.kind in ADDRESS_KINDS,
+        outcome is OutcomeKind.BOUNCED and reply.kind in US_KINDS,
+        reply.hard,
+    )
+
+
+def _message(job: str, orig: str, rcpt: str, queued: int) -> str:
+    """What tells a message without envelope id from others: its job, its two addresses, when it was queued."""
+    return f"{job}\0{orig}\0{rcpt}\0{queued}"
+
+
+class FileReader:
+    """One file's outcomes, sorted within the buffer, as batches of one second each."""
+
+    def __init__(self, name: str, counted: Counted, memo: Memo, period: Period, buffer: int = BUFFER) -> None:
+        self.name = name
+        self._counted = counted
+        self._memo = memo
+        self._period = period
+        self._buffer = buffer
+        self._reader = LineReader()
+        self._header = ""
+        self._width = 0
+        self._pick: Callable[[Sequence[str]], tuple[str, ...]] = itemgetter(0)
+
+    @property
+    def line(self) -> int:
+        """The line read last; lines count from 1."""
+        return self._reader.line
+
+    def batches(self, lines: Iterator[list[str]]) -> Iterator[Batch]:
+        """Batches in order of time, as far as the buffer reaches."""
+        waiting: list[Line] = []
+        for found in self.outcomes(lines):
+            waiting += found
+            if len(waiting) >= 2 * self._buffer:
+                waiting.sort()
+                edge = waiting[self._buffer][0]
+                cut = next((i for i in range(self._buffer, -1, -1) if not i or waiting[i - 1][0] < edge), 0)
+                yield from _by_second(waiting[:cut])
+                del waiting[:cut]
+        waiting.sort()
+        yield from _by_second(waiting)
+
+    def outcomes(self, chunks: Iterator[list[str]]) -> Iterator[list[Line]]:
+        """The outcomes of each list of physical lines, in the order of the file."""
+        rest: list[str] = []
+        for chunk in chunks:
+            lines = rest + chunk if rest else chunk
+            rest = []
+            if self._reader.line == 0:  # the header makes the short way possible
+                found, rest = self._careful(lines[:1], final=False)
+                yield found
+                lines, rest = rest + lines[1:], []
+                if not lines:
+                    continue
+            plain = self._plain(lines)
+            if plain is None:
+                plain, rest = self._careful(lines, final=False)
+            yield plain
+        if rest:
+            yield self._careful(rest, final=True)[0]
+
+    def _plain(self, lines: list[str]) -> list[Line] | None:
+        """The short way; None if these lines need the careful one."""
+        if self._reader.line == 0 or max(map(len, lines)) > LONGEST // 4:
+            return None
+        try:
+            rows = list(csv.reader(lines, strict=True))
+        except csv.Error:
+            return None
+        if len(rows) != len(lines):
+            return None
+        if self._reader.header != self._header or not self._width:
+            self._learn()
+        memo, pick, width = self._memo, self._pick, self._width
+        since, until = self._period.since, self._period.until
+        times, types, orders, meaning, place_of = memo.times, TYPES, _ORDER_OF, memo.meaning, memo.place
+        base = self._reader.line
+        found: list[Line] = []
+        add = found.append
+        records, first, last = 0, 1 << 60, -1
+        for number, row in enumerate(rows):
+            kind = types.get(row[0]) if len(row) == width else None
+            if kind is None:
+                extra = self._odd(base + number, lines[number])
+                if extra:
+                    found += extra
+                if self._reader.header != self._header:  # a new header: from here on other columns
+                    self._learn()
+                    pick, width = self._pick, self._width
+                continue
+            row.append("")
+            logged, queued, orig, rcpt, status, diagnostic, mta, ip, job, envid, queue = pick(row)
+            second = times.get(logged)
+            if second is None:
+                second = memo.time(logged)
+            if second < 0:
+                found += self._odd(base + number, lines[number])
+                continue
+            if not since <= second < until:
+                self._counted.skipped += 1
+                continue
+            records += 1
+            if second < first:
+                first = second
+            if second > last:
+                last = second
+            order = orders.get(kind)
+            if order is None:
+                continue
+            place = place_of(rcpt[rcpt.rfind("@") + 1 :] if rcpt else queue.partition("/")[0], ip, job, queue)
+            at = times.get(queued) if queued else -1
+            if at is None:
+                at = memo.time(queued)
+            message = envid or _message(job, orig, rcpt, at)
+            if order == DELIVERED:
+                add((second, order, place, message, at, "", NOTHING_SAID, True))
+            else:
+                said = meaning(kind, status, diagnostic, mta, rcpt)
+                add((second, order, place, message, at, hash_of(rcpt) if kind != "tq" else "", said, kind in "tb"))
+        self._reader.line = base + len(lines)
+        if records:
+            self._note(records, first, last)
+        return found
+
+    def _note(self, records: int, first: int, last: int) -> None:
+        counted = self._counted
+        counted.records += records
+        counted.first = first if counted.first < 0 else min(first, counted.first)
+        counted.last = max(last, counted.last)
+
+    def _learn(self) -> None:
+        where: dict[str, int] = {}
+        names = next(csv.reader([self._reader.header]), [])
+        for index, name in enumerate(names):
+            where.setdefault(name.strip().lower(), index)
+        self._width = len(names)
+        self._pick = itemgetter(*(where.get(name, self._width) for name in _COLUMNS))
+        self._header = self._reader.header
+
+    def _odd(self, line: int, text: str) -> list[Line]:
+        """One line that the short way does not understand."""
+        self._reader.line = line
+        entry = self._reader.read(text)
+        return self._take(entry) if entry is not None else []
+
+    def _careful(self, lines: list[str], *, final: bool) -> tuple[list[Line], list[str]]:
+        entries, used = self._reader.scan(lines, [len(line) for line in lines], final=final)
+        return [line for entry in entries for line in self._take(entry)], lines[used:]
+
+    def _take(self, entry: AccountingRecord | Rejected) -> list[Line]:
+        if isinstance(entry, Rejected):
+            self._counted.reject(self.name, entry)
+            return []
+        second = int(entry.logged.timestamp())
+        if not self._period.since <= second < self._period.until:
+            self._counted.skipped += 1
+            return []
+        self._note(1, second, second)
+        order = _ORDER_OF.get(entry.type)
+        if order is None:
+            return []
+        domain = entry.rcpt.rpartition("@")[2] if entry.rcpt else entry.queue.partition("/")[0]
+        place = self._memo.place(domain, entry.source_ip, entry.job, entry.queue)
+        queued = int(entry.queued.timestamp()) if entry.queued else -1
+        message = entry.envid or _message(entry.job, entry.orig, entry.rcpt, queued)
+        recipient = hash_of(entry.rcpt) if order != DELIVERED and entry.type != "tq" else ""
+        said = self._memo.meaning(entry.type, entry.status, entry.diagnostic, entry.mta, entry.rcpt)
+        return [(second, order, place, message, queued, recipient, said, entry.type in ("d", "t", "b"))]
+
+
+def _by_second(lines: Sequence[Line]) -> Iterator[Batch]:
+    """Sorted lines, a second at a time."""
+    start, count = 0, len(lines)
+    while start < count:
+        second = lines[start][0]
+        end = start + 1
+        while end < count and lines[end][0] == second:
+            end += 1
+        yield second, list(lines[start:end])
+        start = end
+
+
+class Source:
+    """A file, plain or gzipped, or standard input: its lines in lists, and how far it has been read."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.size = 0 if name == STDIN else Path(name).stat().st_size
+        self.damaged = False
+        self._raw: BinaryIO | None = None
+
+    @property
+    def position(self) -> int:
+        """Bytes read so far, as they lie on disk."""
+        return self._raw.tell() if self._raw and self.size and not self._raw.closed else 0
+
+    def chunks(self) -> Generator[list[str], None, None]:
+        """Lists of physical lines with their ends. A damaged gzip ends early; `damaged` says so."""
+        self._raw = sys.stdin.buffer if self.name == STDIN else Path(self.name).open("rb")  # noqa: SIM115  # closed below
+        buffered = io.BufferedReader(_Unseekable(self._raw), 1 << 18)
+        zipped = buffered.peek(2)[:2] == b"\x1f\x8b"
+        data = gzip.GzipFile(fileobj=buffered) if zipped else buffered
+        text: TextIO = io.TextIOWrapper(data, encoding="utf-8", errors="replace", newline="\n")
+        whole_lines = iter(partial(text.readline, 2 * LONGEST), "")
+        try:
+            while True:
+                lines: list[str] = []
+                try:
+                    lines.extend(islice(whole_lines, LINES_AT_ONCE))
+                except (EOFError, zlib.error, gzip.BadGzipFile):
+                    self.damaged = True
+                if lines:
+                    yield lines
+                if self.damaged or not lines:
+                    return
+        finally:
+            if self.name != STDIN:
+                self._raw.close()
+
+
+class _Unseekable(io.RawIOBase):
+    """A binary stream as raw input, so that one buffer serves files and standard input alike."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: Any) -> int:
+        data = (
+            self._stream.read1(len(into))
+            if isinstance(self._stream, io.BufferedReader)
+            else self._stream.read(len(into))
+        )
+        into[: len(data)] = data
+        return len(data)
+
+
+def sources_of(names: Sequence[str]) -> list[Source]:
+    """The files, by name, each once. Raises `BadInput` for one that is not there."""
+    for name in names:
+        if name != STDIN and not Path(name).is_file():
+            raise BadInput(f"{name}: no such file")
+    return [Source(name) for name in sorted(set(names))]
+
+
+def merged(sources: Sequence[Source], counted: Counted, period: Period) -> Iterator[Batch]:
+    """All files' outcomes in order of time, a second at a time; what comes too late stands with the next second."""
+    memo = Memo()
+    few = len(sources) <= AT_ONCE
+    buffer = BUFFER if few else BUFFER // 5
+    waiting = sorted((0 if few else _starts(source, period), source.name, source) for source in sources)
+    waiting.reverse()  # the next one is last
+    heap: list[tuple[int, str, list[Line], Iterator[Batch]]] = []
+    last, late = -1, []
+    while heap or waiting:
+        while waiting and (few or not heap or waiting[-1][0] - EARLY_S <= heap[0][0]):
+            *_, source = waiting.pop()
+            _push(heap, source.name, _batches(source, counted, memo, period, buffer))
+        if not heap:
+            continue
+        second, name, lines, batches = heappop(heap)
+        _push(heap, name, batches)
+        if second <= last:
+            late += lines
+            continue
+        alone = not late
+        lines += late
+        late = []
+        while heap and heap[0][0] == second:
+            _, name, more, batches = heappop(heap)
+            lines += more
+            alone = False
+            _push(heap, name, batches)
+        if not alone:
+            lines.sort()
+        last = second
+        yield second, lines
+    if late:
+        yield max(last, 0), sorted(late)
+
+
+def _push(heap: list[tuple[int, str, list[Line], Iterator[Batch]]], name: str, batches: Iterator[Batch]) -> None:
+    batch = next(batches, None)
+    if batch is not None:
+        heappush(heap, (batch[0], name, batch[1], batches))
+
+
+def _batches(source: Source, counted: Counted, memo: Memo, period: Period, buffer: int) -> Iterator[Batch]:
+    reader = FileReader(source.name, counted, memo, period, buffer)
+    yield from reader.batches(source.chunks())
+    if source.damaged:
+        counted.reject(source.name, Rejected(reader.line + 1, "the gzip file is damaged from here on"))
+
+
+def _starts(source: Source, period: Period) -> int:
+    """The earliest second among a file's first lines; 0 if that cannot be told."""
+    if source.name == STDIN:
+        return 0
+    reader = FileReader(source.name, Counted(), Memo(), period)
+    chunks = source.chunks()
+    first = next(chunks, [])
+    chunks.close()
+    seconds = [line[0] for found in reader.outcomes(iter([first])) for line in found]
+    return min(seconds, default=0)

@@ -1,0 +1,66 @@
+"""A backtest for people at a terminal: what was decided when and why, and what really became of that mail."""
+
+from collections.abc import Iterator
+
+from ignite_app.backtest.run import Result, reason_of, stamp_of
+from ignite_domain.governance.replay import Entry, Tally
+from ignite_domain.isps import Isp
+
+SHOWN_REJECTS = 20
+
+
+def lines_of(result: Result) -> Iterator[str]:
+    """The timeline, then a summary."""
+    counted = result.counted
+    yield f"{stamp_of(counted.first)} to {stamp_of(counted.last)}, policy {result.policy}"
+    for entry in result.decisions:
+        yield _decision(entry)
+        yield f"    {outcomes_in_words(entry)}"
+    if not result.decisions:
+        yield "nothing was decided: everything stayed within what is tolerated"
+    yield ""
+    yield from _summary(result)
+
+
+def _decision(entry: Entry) -> str:
+    one = entry.decision
+    who = f"{one.isp.value if one.isp else 'host'} {one.agent.value}"
+    what = f"{one.action.value} {one.target_type.value} {one.target}"
+    return f"{one.at:%Y-%m-%d %H:%M:%S}  {who:20} {what}: {reason_of(entry)} [{one.rule}]"
+
+
+def outcomes_in_words(entry: Entry) -> str:
+    """What became of mail to a decision's target while it lived, and how its life ended."""
+    until = f"until {entry.ended or entry.decision.until:%Y-%m-%d %H:%M:%S}"
+    if entry.ended is None:
+        until += " or the end of the log"
+    how = f" ({entry.decision.status.value}: {entry.how})" if entry.ended and entry.how else ""
+    return f"its mail {until}: {in_words(entry.tally)}{how}"
+
+
+def in_words(tally: Tally) -> str:
+    return (
+        f"{tally.delivered:,} delivered, {tally.deferred:,} deferred, {tally.bounced:,} bounced, "
+        f"{tally.complained:,} complained"
+    )
+
+
+def _summary(result: Result) -> Iterator[str]:
+    counted = result.counted
+    kinds: dict[str, int] = {}
+    for entry in result.decisions:
+        kinds[entry.decision.action.value] = kinds.get(entry.decision.action.value, 0) + 1
+    what = ", ".join(f"{count} {action}" for action, count in sorted(kinds.items())) or "none"
+    yield f"{counted.records:,} records in {len(result.names)} files; {len(result.decisions)} decisions: {what}"
+    for label in [*(isp.value for isp in Isp), ""]:
+        if tally := result.totals.outcomes.get(label):
+            yield f"  {label or 'elsewhere':10} {in_words(tally)}"
+    dead = sum(result.totals.dead.values())
+    if dead:
+        yield f"{dead:,} bounces say that the address is dead for good; with a send ledger their people are suppressed"
+    if counted.rejected:
+        yield f"{counted.rejected:,} lines could not be read:"
+        for name, one in counted.listed()[:SHOWN_REJECTS]:
+            yield f"  {name}:{one.line}: {one.reason}"
+        if counted.rejected > SHOWN_REJECTS:
+            yield "  … (all with --json)"

@@ -1,0 +1,372 @@
+"""`Replay`: what governance would have decided about a log that is long written, second by second.
+
+Decides when rules look, what is a first attempt, and what became of every decision's target while it lived. Nothing
+that is decided changes what happened: a lifetime ends as the orchestrator ends it, a probe is judged on the outcomes
+that were recorded. It reads no files and keeps nothing: no store, no ledger, no clock.
+
+All records of one second are counted before any rule looks. A provider's agents look at the end of each second in
+which something went wrong there; a second of nothing but deliveries gives no rule a reason.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple, Protocol
+
+import attrs
+
+from ignite_domain.governance.agents import HOST_WATCH, Agent, View, all_agents
+from ignite_domain.governance.orchestrator import LEVERS, REENTRY, Orchestrator, Settled
+from ignite_domain.governance.outcomes import FIRST_ATTEMPT
+from ignite_domain.governance.rules import BY_AGENT, Rule
+from ignite_domain.governance.signals import HOST, Outcome, OutcomeKind, SignalProcessor
+from ignite_domain.governance.words import Action, AgentKind, Decision, DecisionStatus, Mode, TargetType
+from ignite_domain.isps import Isp
+
+ORDER: Final = (
+    OutcomeKind.DEFERRED,
+    OutcomeKind.CONNECTION,
+    OutcomeKind.DELIVERED,
+    OutcomeKind.BOUNCED,
+    OutcomeKind.COMPLAINED,
+)
+"""The order of records within one second: a message is deferred before it is delivered."""
+DEFERRED, CONNECTION, DELIVERED, BOUNCED, COMPLAINED = range(len(ORDER))
+
+OPEN_MESSAGES: Final = 200_000
+"""Messages under way (deferred, not yet delivered or bounced) that are remembered; the oldest go first."""
+MESSAGE_LIFE_S: Final = 5 * 86_400
+"""No MTA tries longer than this; what was deferred before is forgotten."""
+PRUNE_EVERY_S: Final = 6 * 3600
+QUIET_STEPS: Final = 200
+"""In a gap of the log nothing can be judged: after so many ends of lifetimes the rest of the gap is skipped."""
+
+Place = tuple[str, str, str, str]
+"""Provider ("" for elsewhere), sending address, job, queue."""
+
+
+class Said(NamedTuple):
+    """What a reply says, as far as signals and people ask: see `Outcome`. `hard`: the address is dead for good."""
+
+    rule: str = ""
+    kind: str = ""
+    address_fault: bool = False
+    about_us: bool = False
+    hard: bool = False
+
+
+Line = tuple[int, int, Place, str, int, str, Said, bool]
+"""One outcome: (second, index in ORDER, place, message, second it was queued or −1, recipient's hash or "", said,
+an attempt of ours: False for remote bounces). Tuples sort by time, then by content."""
+
+NOTHING_SAID: Final = Said()
+
+
+class Judge(Protocol):
+    """A policy: sees every outcome, and says at the end of a second what changes."""
+
+    def count(self, outcomes: Sequence[Outcome]) -> None:
+        """Count outcomes, in order of time."""
+
+    def look(self, now: datetime, wrong: Collection[Isp | None], book: "Book") -> Settled:
+        """What is decided at `now`; `wrong`: providers where something just went wrong (None: elsewhere)."""
+
+    def turn(self, minute: datetime, book: "Book") -> Settled:
+        """What is decided because a minute with records is over; `minute` is its end."""
+
+
+@attrs.define
+class Tally:
+    """What became of mail to a decision's target while the decision lived."""
+
+    delivered: int = 0
+    deferred: int = 0
+    bounced: int = 0
+    complained: int = 0
+
+
+@attrs.define
+class Entry:
+    """A decision, its note, what became of its target's mail, and how it ended (None: it did not, in this log)."""
+
+    decision: Decision
+    note: str
+    tally: Tally
+    ended: datetime | None = None
+    how: str = ""
+
+
+class Book:
+    """Every decision of a replay, which of them stand, and which were released lately. Ids count from 1."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.watched: dict[tuple[str, str, str], list[Tally]] = {}
+        self._open: dict[int, Entry] = {}
+        self._released: list[tuple[datetime, Decision]] = []
+
+    @property
+    def standing(self) -> list[Decision]:
+        return [entry.decision for entry in self._open.values()]
+
+    def lately(self, now: datetime) -> list[Decision]:
+        """Restrictions released within the time in which coming back counts double."""
+        self._released = [pair for pair in self._released if pair[0] >= now - REENTRY]
+        return [decision for _, decision in self._released]
+
+    def next_end(self) -> datetime | None:
+        """When the next lifetime ends that has an end to come; restrictions under a probe wait for its verdict."""
+        probed = {entry.decision.parameters.get("of") for entry in self._open.values() if _is_probe(entry.decision)}
+        ends = [entry.decision.until for number, entry in self._open.items() if number not in probed]
+        return min(ends, default=None)
+
+    def probed(self) -> set[Isp | None]:
+        """Providers with a probe under way; its outcomes are judged as they come. None is the host."""
+        return {entry.decision.isp for entry in self._open.values() if _is_probe(entry.decision)}
+
+    def take(self, settled: Settled, now: datetime) -> None:
+        """Write down what was settled, and do at once what the executor would do and read back."""
+        for change in settled.changes:
+            entry = self._open.get(change.decision_id)
+            if entry is None:
+                continue
+            if change.until is not None:
+                entry.decision = attrs.evolve(entry.decision, until=change.until)
+            if change.status is not None:
+                self._end(change.decision_id, change.status, now, change.note)
+        for decision, _, note in settled.decisions:
+            if decision.status is not DecisionStatus.REJECTED:
+                self._add(decision, note, now)
+
+    def _add(self, decision: Decision, note: str, now: datetime) -> None:
+        number = len(self.entries) + 1
+        if decision.status is DecisionStatus.APPROVED:
+            decision = attrs.evolve(decision, status=DecisionStatus.VERIFIED)
+        entry = Entry(attrs.evolve(decision, id=number), note, Tally())
+        self.entries.append(entry)
+        self._open[number] = entry
+        self.watched.setdefault(_watch_key(decision), []).append(entry.tally)
+        if decision.action is Action.RELEASE:
+            undone = decision.parameters.get("of")
+            for other in list(self._open):
+                one = self._open[other].decision
+                if other == undone or (_is_probe(one) and one.parameters.get("of") == undone):
+                    self._end(other, DecisionStatus.RELEASED, now, decision.reason)
+            self._end(number, DecisionStatus.RELEASED, now, "")
+
+    def _end(self, number: int, status: DecisionStatus, now: datetime, note: str) -> None:
+        entry = self._open.pop(number)
+        entry.decision = attrs.evolve(entry.decision, status=status)
+        entry.ended, entry.how = now, note
+        key = _watch_key(entry.decision)
+        self.watched[key] = [one for one in self.watched[key] if one is not entry.tally]
+        if not self.watched[key]:
+            del self.watched[key]
+        if status is DecisionStatus.RELEASED and entry.decision.action in LEVERS:
+            self._released.append((now, entry.decision))
+
+
+def _is_probe(decision: Decision) -> bool:
+    return decision.action is Action.PROBE
+
+
+def _watch_key(decision: Decision) -> tuple[str, str, str]:
+    label = decision.isp.value if decision.isp else ""
+    match decision.target_type:
+        case TargetType.HOST:
+            return HOST, "", ""
+        case TargetType.IP | TargetType.JOB | TargetType.QUEUE:
+            return label, decision.target_type.value, decision.target
+        case _:
+            return label, "", ""
+
+
+class Governance:
+    """The judge that ships: the 48 agents and the host watch, by a rule table, settled by the orchestrator."""
+
+    def __init__(self, rules: Mapping[AgentKind, Sequence[Rule]] = BY_AGENT) -> None:
+        self.signals = SignalProcessor()
+        self._rules = rules
+        self._orchestrator = Orchestrator(lambda kind, isp: Mode.ACT)
+        self._agents: dict[Isp | None, list[Agent]] = {isp: [] for isp in Isp}
+        for agent in all_agents():
+            if rules.get(agent.kind):
+                self._agents[agent.isp].append(agent)
+
+    def count(self, outcomes: Sequence[Outcome]) -> None:
+        self.signals.observe(outcomes)
+
+    def look(self, now: datetime, wrong: Collection[Isp | None], book: Book) -> Settled:
+        view = View(self.signals, {}, now, None, self._rules)
+        wishes: list[Decision] = []
+        for isp, agents in self._agents.items():
+            if isp in wrong:
+                for agent in agents:
+                    wishes += agent.evaluate(view)
+        if wrong:
+            wishes += HOST_WATCH.evaluate(view)
+        lately = book.lately(now) if wishes else ()
+        standing = book.standing
+        if not wishes and not standing:
+            return Settled()
+        return self._orchestrator.settle(wishes, standing, self.signals, now, lately)
+
+    def turn(self, minute: datetime, book: Book) -> Settled:
+        if int(minute.timestamp()) % PRUNE_EVERY_S == 0:
+            self.signals.take_changes(minute)  # nobody stores them; they must not pile up
+        return Settled()
+
+
+@attrs.define
+class Totals:
+    """What the log held in all, by provider ("" elsewhere) and by reply that says an address is dead for good."""
+
+    outcomes: dict[str, Tally] = attrs.field(factory=dict)
+    dead: dict[tuple[str, str], int] = attrs.field(factory=dict)
+
+
+class Replay:
+    """Feed it `second` in order of time, then `close`. `book` and `totals` hold what came of it."""
+
+    def __init__(self, judge: Judge) -> None:
+        self.judge = judge
+        self.book = Book()
+        self.totals = Totals()
+        self._began = -1
+        self._now = -1
+        self._pending: list[Outcome] = []
+        self._waiting: dict[str, int] = {}  # message under way -> second of its last deferral
+
+    def second(self, second: int, lines: Sequence[Line]) -> None:
+        """Take in all records of one second, in order of content, and look.
+
+        A record that comes late (its own second is over) is counted in its own windows, with this second's.
+        """
+        if self._began < 0:
+            self._began = second
+        elif second // 60 != self._now // 60:
+            self._turn()
+        self._end_lifetimes(second)
+        wrong = self._count(lines)
+        self._now = second
+        if wrong or self._to_judge(second):
+            self._look(second, wrong)
+
+    def close(self) -> None:
+        """The log is over: what is pending is counted and its last minute ends."""
+        if self._now >= 0:
+            self._turn()
+
+    def _turn(self) -> None:
+        self._flush()
+        end = datetime.fromtimestamp((self._now // 60 + 1) * 60, UTC)
+        self.book.take(self.judge.turn(end, self.book), end)
+        old = self._now - MESSAGE_LIFE_S
+        while self._waiting and next(iter(self._waiting.values())) < old:
+            del self._waiting[next(iter(self._waiting))]
+
+    def _flush(self) -> None:
+        if self._pending:
+            self.judge.count(self._pending)
+            self._pending = []
+
+    def _look(self, second: int, wrong: Collection[Isp | None]) -> None:
+        self._flush()
+        now = datetime.fromtimestamp(second, UTC)
+        self.book.take(self.judge.look(now, wrong, self.book), now)
+
+    def _to_judge(self, second: int) -> bool:
+        """Whether a lifetime ends now, or a probe is under way whose outcomes may have come."""
+        if not self.book.watched:
+            return False
+        end = self.book.next_end()
+        return bool(self.book.probed()) or (end is not None and end.timestamp() <= second)
+
+    def _end_lifetimes(self, second: int) -> None:
+        """End the lifetimes that run out before `second`, each in its own time."""
+        if not self.book.watched:
+            return
+        for _ in range(QUIET_STEPS):
+            end = self.book.next_end()
+            if end is None or end.timestamp() >= second:
+                return
+            before = end
+            self._flush()
+            self.book.take(self.judge.look(end, (), self.book), end)
+            if self.book.next_end() == before:
+                return  # nothing more to be said about it now
+
+    def _count(self, lines: Sequence[Line]) -> set[Isp | None]:
+        """Turn lines into outcomes and add them up; returns the providers where something went wrong."""
+        wrong: set[Isp | None] = set()
+        waiting, pending, watched = self._waiting, self._pending, self.book.watched
+        began = self._began - FIRST_ATTEMPT.total_seconds()
+        last_place, last_second, isp, at, tally = None, -1, None, _EPOCH, _NO_TALLY
+        for second, order, place, message, queued, recipient, said, ours in lines:
+            if second != last_second:
+                last_second, at = second, _EPOCH + timedelta(seconds=second)
+            if place is not last_place:
+                last_place = place
+                isp = _ISPS[place[0]]
+                tally = self.totals.outcomes.get(place[0]) or self.totals.outcomes.setdefault(place[0], Tally())
+            first = ours
+            if order == DELIVERED:
+                tally.delivered += 1
+                if (waiting and waiting.pop(message, None) is not None) or -1 < queued < began:
+                    first = False
+            else:
+                wrong.add(isp)
+                if order < COMPLAINED and ours:
+                    first = message not in waiting and not -1 < queued < began
+                    if order == DEFERRED:
+                        waiting.pop(message, None)
+                        waiting[message] = second
+                        if len(waiting) > OPEN_MESSAGES:
+                            del waiting[next(iter(waiting))]
+                    else:
+                        waiting.pop(message, None)
+                if said.hard and order == BOUNCED:
+                    key = (place[0], said.rule)
+                    self.totals.dead[key] = self.totals.dead.get(key, 0) + 1
+                _add(tally, order)
+            if watched:
+                _watch(watched, place, order)
+            pending.append(
+                Outcome(
+                    at,
+                    isp,
+                    ORDER[order],
+                    place[1],
+                    place[2],
+                    place[3],
+                    recipient,
+                    first,
+                    said.address_fault,
+                    said.about_us,
+                    said.kind,
+                    said.rule,
+                )
+            )
+        return wrong
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_NO_TALLY: Final = Tally()
+_ISPS: Final[Mapping[str, Isp | None]] = {isp.value: isp for isp in Isp} | {"": None}
+
+
+def _add(tally: Tally, order: int) -> None:
+    if order == DELIVERED:
+        tally.delivered += 1
+    elif order == DEFERRED:
+        tally.deferred += 1
+    elif order == BOUNCED:
+        tally.bounced += 1
+    elif order == COMPLAINED:
+        tally.complained += 1
+
+
+def _watch(watched: Mapping[tuple[str, str, str], Sequence[Tally]], place: Place, order: int) -> None:
+    label, ip, job, queue = place
+    for key in ((HOST, "", ""), (label, "", ""), (label, "ip", ip), (label, "job", job), (label, "queue", queue)):
+        for tally in watched.get(key, ()):
+            _add(tally, order)
