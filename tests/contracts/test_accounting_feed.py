@@ -1,13 +1,20 @@
 """One contract for every accounting feed: files in a directory, texts in memory."""
 
 import gzip
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+import asyncssh
+import attrs
 import pytest
 
 from ignite_adapters.memory.accounting import MemoryFeed
 from ignite_adapters.pmta.accounting import DirectoryFeed
+from ignite_adapters.pmta.several import SeveralFeeds
+from ignite_adapters.pmta.sftp_feed import SftpFeed
+from ignite_adapters.pmta.ssh_link import SshHost
 from ignite_domain.errors import PortFailure
 from ignite_domain.governance.accounting import AccountingRecord, Rejected
 from ignite_domain.governance.ports import AccountingFeed, Position
@@ -25,6 +32,13 @@ class Files(Protocol):
 
     def append(self, name: str, text: str) -> None: ...
     def rename(self, old: str, new: str) -> None: ...
+
+
+@attrs.define
+class Reading:
+    """What `read` needs of a feed."""
+
+    feed: AccountingFeed
 
 
 class InMemory:
@@ -52,12 +66,65 @@ class OnDisk:
         (self.directory / old).rename(self.directory / new)
 
 
-@pytest.fixture(params=["memory", "directory"])
-def files(request: pytest.FixtureRequest, tmp_path: Path) -> Files:
-    return InMemory() if request.param == "memory" else OnDisk(tmp_path)
+class OverSsh(OnDisk):
+    def __init__(self, directory: Path, feed: SftpFeed) -> None:
+        super().__init__(directory)
+        self.feed = feed
 
 
-async def read(files: Files, positions: dict[str, Position], limit: int = 1000) -> list[str]:
+@asynccontextmanager
+async def sftp_server(root: Path) -> AsyncIterator[tuple[SshHost, Path]]:
+    """A host that shows `root/log` over SFTP to one key; what it would let a client write is refused."""
+    (root / "log").mkdir()
+    client, host_key = (asyncssh.generate_private_key("ssh-ed25519") for _ in range(2))
+    client.write_private_key(str(root / "client"))
+    client.write_public_key(str(root / "authorised"))
+
+    class ReadOnly(asyncssh.SFTPServer):
+        def __init__(self, chan: Any) -> None:
+            super().__init__(chan, chroot=str(root).encode())
+
+        def open(self, path: bytes, pflags: int, attrs: Any) -> Any:
+            if pflags & ~asyncssh.FXF_READ:
+                raise asyncssh.SFTPPermissionDenied("read only")
+            return super().open(path, pflags, attrs)
+
+    connections: list[Any] = []
+    server = await asyncssh.listen(
+        "127.0.0.1",
+        0,
+        acceptor=connections.append,
+        server_host_keys=[host_key],
+        authorized_client_keys=str(root / "authorised"),
+        sftp_factory=ReadOnly,
+    )
+    public = host_key.export_public_key().decode().strip()
+    try:
+        yield (
+            SshHost("127.0.0.1", server.get_port(), "u", str(root / "client"), public, "accounting.hosts.0"),
+            root / "log",
+        )
+    finally:
+        server.close()
+        for connection in connections:
+            connection.abort()
+        await server.wait_closed()
+
+
+@pytest.fixture(params=["memory", "directory", "ssh"])
+async def files(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Files]:
+    if request.param == "memory":
+        yield InMemory()
+    elif request.param == "directory":
+        yield OnDisk(tmp_path)
+    else:
+        async with sftp_server(tmp_path) as (host, folder):
+            feed = SftpFeed(host, "/log", "mta2")
+            yield OverSsh(folder, feed)
+            await feed.close()
+
+
+async def read(files: "Files | Reading", positions: dict[str, Position], limit: int = 1000) -> list[str]:
     """Read once, move `positions` on, and name what came: an envelope id, or the reason of a refusal."""
     found = []
     for batch in await files.feed.read(positions, limit):
@@ -212,3 +279,56 @@ async def test_a_damaged_gzip_does_not_hold_up_the_others(tmp_path: Path) -> Non
 async def test_a_directory_that_is_not_there_is_the_ports_failure(tmp_path: Path) -> None:
     with pytest.raises(PortFailure, match="accounting files"):
         await DirectoryFeed(tmp_path / "nowhere").read({}, 10)
+
+
+async def test_a_gzipped_file_is_fetched_over_ssh_and_read_in_steps(tmp_path: Path) -> None:
+    async with sftp_server(tmp_path) as (host, folder):
+        (folder / f"{FIRST}.gz").write_bytes(gzip.compress((HEADER + line(1) + line(2) + line(3)).encode()))
+        (folder / f"{SECOND}.gz").write_bytes(gzip.compress((HEADER + line(4)).encode())[:-12])
+        feed = SftpFeed(host, "/log", "mta2")
+        files, at = OverSsh(folder, feed), dict[str, Position]()
+        assert await read(files, at, 2) == ["ig1", "ig2"]
+        await feed.close()  # a restart
+        assert await read(files, at, 2) == ["ig3"]
+        assert await read(files, at, 2) == []
+        assert {one.path for one in at.values()} == {f"mta2/{FIRST}.gz"}
+        await feed.close()
+
+
+async def test_another_host_key_than_the_pinned_one_is_not_talked_to(tmp_path: Path) -> None:
+    async with sftp_server(tmp_path) as (host, _):
+        other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
+        with pytest.raises(PortFailure, match=r"another key than accounting\.hosts\.0\.ssh_host_key"):
+            await SftpFeed(attrs.evolve(host, host_key=other), "/log", "mta2").read({}, 10)
+        with pytest.raises(PortFailure, match=r"accounting\.hosts\.0\.ssh_key does not name"):
+            await SftpFeed(attrs.evolve(host, key_path="nowhere"), "/log", "mta2").read({}, 10)
+        with pytest.raises(PortFailure, match="mta2"):
+            await SftpFeed(host, "/nowhere", "mta2").read({}, 10)
+
+
+async def test_a_dropped_connection_is_opened_again_and_nothing_is_read_twice(tmp_path: Path) -> None:
+    async with sftp_server(tmp_path) as (host, folder):
+        feed = SftpFeed(host, "/log", "mta2")
+        files, at = OverSsh(folder, feed), dict[str, Position]()
+        files.append(FIRST, HEADER + line(1))
+        assert await read(files, at) == ["ig1"]
+        feed._connection.abort()
+        await feed._connection.wait_closed()
+        files.append(FIRST, line(2))
+        assert await read(files, at) == ["ig2"]
+        await feed.close()
+
+
+async def test_equal_files_of_two_hosts_are_two_files_and_a_host_that_is_away_does_not_hold_up_the_other(
+    tmp_path: Path,
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / FIRST).write_text(HEADER + line(1, "tq"), newline="")
+    feeds = {"": DirectoryFeed(tmp_path / "one"), "mta2": DirectoryFeed(tmp_path / "two", "mta2")}
+    several = SeveralFeeds({**feeds, "mta3": DirectoryFeed(tmp_path / "none", "mta3")})
+    at: dict[str, Position] = {}
+    for _ in range(3):
+        assert set(await read(Reading(several), at)) <= {"ig1"}
+    assert sorted((one.path, one.line) for one in at.values()) == [(FIRST, 2), (f"mta2/{FIRST}", 2)]
+    assert list(several.failures) == ["mta3"]

@@ -18,7 +18,7 @@ from ignite_adapters.pmta.files import BLOCK, HEAD, Cursor, head_identity
 from ignite_domain.errors import PortFailure
 from ignite_domain.governance.ports import FeedBatch, Position
 
-_UNREADABLE: Final = (EOFError, zlib.error, gzip.BadGzipFile, FileNotFoundError)
+UNREADABLE: Final = (EOFError, zlib.error, gzip.BadGzipFile, FileNotFoundError)
 """A gzip that is still being written, or is damaged, or a file that was moved away while it was read."""
 
 
@@ -54,7 +54,7 @@ class DirectoryFeed:
         batches: list[FeedBatch] = []
         taken: set[str] = set()
         for name in names:
-            with suppress(*_UNREADABLE):
+            with suppress(*UNREADABLE):
                 batch = self._one(name, positions, limit, taken, final=name in closed or files.packed(name))
                 if batch is not None:
                     batches.append(batch)
@@ -83,19 +83,23 @@ class DirectoryFeed:
             if identity is None or source is None or source in taken:
                 return None
             cursor = Cursor(files.position_of(source, name, self._label(name), head, positions), limit)
-            going = True
-            while going:
-                file.seek(cursor.start)
-                data = file.read(BLOCK)
-                at_end = len(data) < BLOCK
-                going = cursor.take(data, at_end=at_end, final=final)
+            read_on(file, cursor, final=final)
         taken.add(source)
-        if at_end and len(cursor.entries) < limit:
+        if len(cursor.entries) < limit:
             self._seen[name] = _Seen(stamp, source, cursor.offset, final)
         return cursor.batch()
 
     def _label(self, name: str) -> str:
         return f"{self._host}/{name}" if self._host else name
+
+
+def read_on(file: "BinaryIO | gzip.GzipFile", cursor: Cursor, *, final: bool) -> None:
+    """Let `cursor` take what `file` holds, up to its limit or the file's end."""
+    going = True
+    while going:
+        file.seek(cursor.start)
+        data = file.read(BLOCK)
+        going = cursor.take(data, at_end=len(data) < BLOCK, final=final)
 
 
 def _open(path: Path) -> "BinaryIO | gzip.GzipFile":

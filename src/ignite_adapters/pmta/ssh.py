@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import asyncssh
 
+from ignite_adapters.pmta.ssh_link import SshHost
 from ignite_domain.errors import PortFailure
 from ignite_domain.governance import commands
 from ignite_domain.governance.commands import PmtaCommand
@@ -27,11 +28,7 @@ class SshConsole:
     """
 
     def __init__(self, host: str, port: int, user: str, key_path: str, host_key: str, *, timeout: float = 15.0) -> None:
-        self._host = host
-        self._port = port
-        self._user = user
-        self._key_path = key_path
-        self._host_key = host_key
+        self._host = SshHost(host, port, user, key_path, host_key, timeout=timeout)
         self._timeout = timeout
         self._connection: Any = None
         self._lock = asyncio.Lock()
@@ -64,49 +61,8 @@ class SshConsole:
     async def _connected(self) -> Any:
         if self._connection is not None and not self._connection.is_closed():
             return self._connection
-        try:
-            self._connection = await asyncio.wait_for(
-                asyncssh.connect(
-                    self._host,
-                    self._port,
-                    username=self._user,
-                    client_keys=[self._private_key()],
-                    known_hosts=([self._pinned()], [], []),
-                    config=None,
-                    agent_path=None,
-                    preferred_auth="publickey",
-                    keepalive_interval=15,
-                ),
-                self._timeout,
-            )
-        except asyncssh.HostKeyNotVerifiable:
-            raise PortFailure(
-                PORT,
-                "the host shows another key than pmta.ssh_host_key: nothing is sent to it. If the host was "
-                "really rebuilt, set pmta.ssh_host_key to its new public key",
-                retryable=False,
-            ) from None
-        except asyncssh.PermissionDenied:
-            raise PortFailure(
-                PORT,
-                "the host refuses our key: its public half belongs in authorized_keys of pmta.ssh_user",
-                retryable=False,
-            ) from None
-        except (asyncssh.Error, OSError, TimeoutError) as fault:
-            raise PortFailure(PORT, f"cannot be reached: {type(fault).__name__}") from fault
+        self._connection = await self._host.connect(PORT)
         return self._connection
-
-    def _pinned(self) -> asyncssh.SSHKey:
-        try:
-            return asyncssh.import_public_key(self._host_key)
-        except asyncssh.KeyImportError:
-            raise PortFailure(PORT, "pmta.ssh_host_key is not a public key", retryable=False) from None
-
-    def _private_key(self) -> asyncssh.SSHKey:
-        try:
-            return asyncssh.read_private_key(self._key_path)
-        except (asyncssh.KeyImportError, OSError):
-            raise PortFailure(PORT, "pmta.ssh_key does not name a readable private key", retryable=False) from None
 
     def _drop(self) -> None:
         if self._connection is not None:
