@@ -7,7 +7,8 @@ from litestar.types import ASGIApp
 
 from ignite_adapters.postgres.migrate import pending
 from ignite_app.container import Container
-from ignite_app.http import campaigns, console, flows, reading, site, site_events, tracking
+from ignite_app.http import accounting, campaigns, console, flows, reading, site, site_events, tracking
+from ignite_app.http.accounting import PushDeps
 from ignite_app.http.app import HttpDeps, create_app
 from ignite_app.http.auth import Gatekeeper
 from ignite_app.http.campaigns import CampaignDeps
@@ -45,6 +46,7 @@ def application(container: Container) -> ASGIApp:
                 *flows.routes(FlowDeps(container.flows(), clock)),
                 *tracking.routes(visits),
                 *site_events.routes(visits),
+                *accounting.routes(PushDeps(container.pushed(), container.push_secrets(), clock)),
                 *console.routes(DASHBOARD),
                 hub.handler(),
             ],

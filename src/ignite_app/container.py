@@ -15,7 +15,6 @@ from dependency_injector import containers, providers
 from ignite_adapters.directory import DirectoryBucket
 from ignite_adapters.dns import DnsMxLookup
 from ignite_adapters.memory.bucket import MemoryBucket
-from ignite_adapters.pmta.accounting import DirectoryFeed
 from ignite_adapters.pmta.smtp import SmtpInjector
 from ignite_adapters.pmta.ssh import SshConsole
 from ignite_adapters.postgres.campaign_reading import CampaignReader
@@ -27,6 +26,7 @@ from ignite_adapters.postgres.governance import PostgresGovernanceStore
 from ignite_adapters.postgres.imports import PostgresImportLog
 from ignite_adapters.postgres.leases import Lease, lease
 from ignite_adapters.postgres.live import LiveFeed
+from ignite_adapters.postgres.pushed import PushedFiles
 from ignite_adapters.postgres.report import ReportReader
 from ignite_adapters.postgres.sends import PostgresSendLedger
 from ignite_adapters.postgres.subscribers import PostgresSubscriberStore
@@ -37,6 +37,7 @@ from ignite_adapters.postgres.warmup import PostgresWarmupStore
 from ignite_adapters.s3 import S3Bucket
 from ignite_adapters.verifier import HttpAddressVerifier
 from ignite_app.clock import Clock
+from ignite_app.feeds import feeds_of
 from ignite_app.http.group_commit import GroupCommit
 from ignite_app.settings import Settings, VmtaSettings
 from ignite_app.workers.campaign import CampaignDriver
@@ -133,7 +134,11 @@ class Container(containers.DeclarativeContainer):
         settings.provided.pmta.ssh_key,
         settings.provided.pmta.ssh_host_key,
     )
-    feed = providers.Factory(DirectoryFeed, providers.Callable(Path, settings.provided.pmta.accounting_dir))
+    feed = providers.Factory(feeds_of, settings, pool)
+    pushed = providers.Factory(PushedFiles, pool)
+    push_secrets = providers.Callable(
+        lambda s: {host.name: str(host.push_secret) for host in s.accounting.hosts if host.push_secret}, settings
+    )
     mx = providers.Factory(DnsMxLookup, settings.provided.dns.nameserver, settings.provided.dns.timeout_seconds)
     third_party = providers.Factory(_verifier, settings)
     live_feed = providers.Factory(LiveFeed, dsn, pool)

@@ -97,6 +97,55 @@ class PmtaSettings:
 
 
 @attrs.frozen
+class AccountingHost:
+    """The accounting log of one more PMTA host: exactly one of a folder, SSH (SFTP), and pushes of its own."""
+
+    name: str = attrs.field(validator=attrs.validators.matches_re(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"))
+    dir: str = ""  # a local folder
+    ssh_host: str = ""
+    ssh_port: int = attrs.field(default=22, validator=_PORT)
+    ssh_user: str = "ignite"
+    ssh_key: str = ""  # path of the private key
+    ssh_host_key: str = ""  # the host's public key, one line
+    ssh_dir: str = "/var/log/pmta"
+    push_secret: Secret = attrs.field(default=Secret(""), validator=_long)  # signs POST /api/v1/accounting/{name}
+
+
+def _hosts(_: object, __: object, value: tuple[AccountingHost, ...]) -> None:
+    names = [host.name for host in value]
+    for index, host in enumerate(value):
+        if sum(bool(way) for way in (host.dir, host.ssh_host, host.push_secret)) != 1:
+            raise ValueError(f"hosts.{index} ({host.name}): give exactly one of dir, ssh_host and push_secret")
+        if host.ssh_host and not (host.ssh_key and host.ssh_host_key):
+            raise ValueError(f"hosts.{index} ({host.name}): ssh_host needs ssh_key and ssh_host_key")
+        if names.index(host.name) != index:
+            raise ValueError(f"hosts.{index}: the name {host.name} is taken")
+
+
+@attrs.frozen
+class AccountingSettings:
+    """Accounting logs beside `pmta.accounting_dir` (which may be empty if they are all here), and their checks."""
+
+    hosts: tuple[AccountingHost, ...] = attrs.field(default=(), validator=_hosts)
+    # without a record for so long, while there must be some, the feed is stalled
+    stalled_minutes: float = attrs.field(default=10.0, validator=_POSITIVE)
+    # a host's clock may be ahead of ours by so much
+    skew_seconds: float = attrs.field(default=60.0, validator=_POSITIVE)
+
+
+@attrs.frozen
+class AlertSettings:
+    """Where operator alerts go, beside the API and the log."""
+
+    webhook_url: str = attrs.field(default="", validator=attrs.validators.matches_re(r"(https?://\S+)?"))
+    email_to: str = ""  # over pmta.host and pmta.smtp_port
+    email_from: str = "ignite@localhost"
+    # the same alert is not told again within so many minutes
+    repeat_minutes: float = attrs.field(default=15.0, validator=_POSITIVE)
+    poll_seconds: float = attrs.field(default=30.0, validator=_POSITIVE)  # how often the checks are made
+
+
+@attrs.frozen
 class GovernanceSettings:
     mode: Mode | None = None  # None: act on the host key the supervisor generated in this run, else observe
     generated_host_key: str = ""  # set by the supervisor alone
@@ -159,6 +208,8 @@ class Settings:
     dns: DnsSettings = attrs.field(factory=DnsSettings)
     verifier: VerifierSettings = attrs.field(factory=VerifierSettings)
     pmta: PmtaSettings = attrs.field(factory=PmtaSettings)
+    accounting: AccountingSettings = attrs.field(factory=AccountingSettings)
+    alerts: AlertSettings = attrs.field(factory=AlertSettings)
     governance: GovernanceSettings = attrs.field(factory=GovernanceSettings)
     campaign: CampaignSettings = attrs.field(factory=CampaignSettings)
     tracking: TrackingSettings = attrs.field(factory=TrackingSettings)

@@ -27,6 +27,8 @@ from ignite_app.settings import Secret
 COOKIE: Final = "ignite_console"
 CONSOLE_AUTHOR: Final = "console"
 OPEN: Final = ("/api/v1/site-events",)
+SIGNED: Final = "/api/v1/accounting/"
+"""Below it a host's signature stands for a key (`http.accounting`)."""
 PREFIX: Final = "/api/v1"
 WS_DENIED: Final = 4401
 
@@ -88,6 +90,7 @@ class Gatekeeper:
                 scope["type"] not in (ScopeType.HTTP, ScopeType.WEBSOCKET)
                 or not path.startswith(PREFIX)
                 or path in OPEN
+                or (path.startswith(SIGNED) and scope.get("method") == "POST")
             ):
                 await app(scope, receive, send)
                 return

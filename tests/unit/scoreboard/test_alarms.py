@@ -1,4 +1,4 @@
-"""The product's alarm in the fixed world: both forms agree, and a tenth of the published resolution holds the targets."""
+"""The product's alarm in the fixed world: both its forms agree, and a part of the full resolution holds the targets."""
 
 from pathlib import Path
 
