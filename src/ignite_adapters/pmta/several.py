@@ -11,11 +11,13 @@ from ignite_domain.governance.ports import AccountingFeed, FeedBatch, Position
 
 
 class SeveralFeeds:
-    """`feeds` maps host names to feeds. `failures` maps those that failed at the last reading to why."""
+    """`feeds` maps host names to feeds. `hosts`: all of them; `failures` maps those that failed at
+    the last reading to why."""
 
     def __init__(self, feeds: Mapping[str, AccountingFeed]) -> None:
         self._feeds = dict(feeds)
         self._first = 0
+        self.hosts = tuple(feeds)
         self.failures: dict[str, str] = {}
 
     async def read(self, positions: Mapping[str, Position], limit: int) -> list[FeedBatch]:
@@ -42,8 +44,3 @@ class SeveralFeeds:
             close = getattr(feed, "close", None)
             if close is not None:
                 await close()
-
-
-def host_of(position: Position) -> str:
-    """The host that a position's file is on; "" for the one that `pmta.accounting_dir` belongs to."""
-    return position.source.partition("/")[0] if "/" in position.source else ""

@@ -12,7 +12,7 @@ from typing import Any, Final
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
-from ignite_adapters.postgres import decisions, events
+from ignite_adapters.postgres import decisions, events, tallies
 from ignite_adapters.postgres.commands import DECISION_COLUMNS, decision_of
 from ignite_adapters.postgres.pool import Pool, transaction
 from ignite_adapters.postgres.suppressions import suppress_within
@@ -228,6 +228,8 @@ class PostgresGovernanceStore:
             if step.receipts:
                 await conn.execute(_RECEIPTS)
             await _feeds(conn, step)
+            if step.tally is not None:
+                await tallies.write(conn, step.tally)
             suppressing, live = await decisions.write(conn, step)
             happened = list(step.events)
             happened += await _fall(conn, step.falls, step.now)

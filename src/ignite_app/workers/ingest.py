@@ -4,21 +4,24 @@ Also steps when nothing new was logged, because lifetimes end by the clock. Deci
 only where settings say so, or on the very host whose key the supervisor made in this run.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
+import attrs
 import structlog
 
 from ignite_app.clock import Clock
 from ignite_app.settings import GovernanceSettings, PmtaSettings
 from ignite_domain.errors import BadInput
-from ignite_domain.governance.accounting import Rejected, read
+from ignite_domain.governance.accounting import Entry, Rejected, read
 from ignite_domain.governance.ingestor import Ingestor
 from ignite_domain.governance.orchestrator import ModeOf, Orchestrator
-from ignite_domain.governance.ports import AccountingFeed, GovernanceStore
+from ignite_domain.governance.ports import AccountingFeed, FeedBatch, GovernanceStore, Step
 from ignite_domain.governance.signals import COMPLAINT_MEDIAN, SignalProcessor
+from ignite_domain.governance.tally import Tally
+from ignite_domain.governance.tallying import tally
 from ignite_domain.governance.words import AgentKind, Mode
 from ignite_domain.isps import Isp
 
@@ -27,6 +30,8 @@ BATCH: Final = 3000
 """Lines a step; a step's transaction stays well below the 10,000 rows that may be locked at once."""
 PLAN_EVERY: Final = timedelta(hours=1)
 """How often alarm levels look at the mail that waits: a level serves 30 days of it."""
+LOOKED_EVERY: Final = timedelta(minutes=1)
+"""How often it is written down that a log was looked at: an idle log costs a row's update a minute."""
 PRUNE_EVERY: Final = timedelta(days=1)
 
 
@@ -72,6 +77,8 @@ class IngestWorker:
         self._clock = clock
         self._ingestor: Ingestor | None = None
         self._pruned: datetime | None = None
+        self._told: Tally | None = None
+        self._looked: dict[str, tuple[str, datetime]] = {}
         self._planned: datetime | None = None
 
     async def step(self) -> int:
@@ -83,7 +90,9 @@ class IngestWorker:
         if self._ingestor is None:
             signals = SignalProcessor(await self._store.signals(), self._complaint_median)
             self._planned = None
-            self._ingestor = Ingestor(self._store, self._orchestrator, signals, self._cold)
+            self._ingestor = Ingestor(
+                cast(GovernanceStore, _Telling(self._store, self)), self._orchestrator, signals, self._cold
+            )
         now = self._clock.now()  # before the feed is read: what is logged later is not counted as read
         batches = await self._feed.read(await self._store.positions(), self._batch)
         lines = sum(len(batch.entries) for batch in batches)
@@ -91,7 +100,10 @@ class IngestWorker:
             self._ingestor.signals.plan(await self._store.planned())
             self._planned = now
         ingestor, self._ingestor = self._ingestor, None  # its signals are lost unless the step is saved
-        step = await ingestor(batches, now, caught_up=lines < self._batch)
+        failures: Mapping[str, str] = getattr(self._feed, "failures", {})
+        self._told = self._tell(batches, failures, now)
+        # a log that could not be read may hold anything: nothing is claimed about what was logged until now
+        step = await ingestor(batches, now, caught_up=lines < self._batch and not failures)
         self._ingestor = ingestor
         for position, _, rejected in step.positions:
             if rejected:
@@ -115,6 +127,41 @@ class IngestWorker:
                 rule=decision.rule,
             )
         return lines
+
+    def _tell(self, batches: Sequence[FeedBatch], failures: Mapping[str, str], now: datetime) -> Tally:
+        """What these batches say about the logs themselves. A host of which nothing is new is told once a minute."""
+        entries: dict[str, list[Entry]] = {}
+        for batch in batches:
+            entries.setdefault(batch.position.host, []).extend(batch.entries)
+        told = []
+        for host in getattr(self._feed, "hosts", ("",)):
+            failure = failures.get(host, "")
+            before = self._looked.get(host)
+            if host in entries or before is None or before[0] != failure or now - before[1] >= LOOKED_EVERY:
+                told.append(host)
+                self._looked[host] = (failure, now)
+                if failure and (before is None or before[0] != failure):
+                    log.warning("ingest.unread", host=host or "main", reason=failure)
+        return tally(entries, told, failures, now)
+
+    async def close(self) -> None:
+        close = getattr(self._feed, "close", None)
+        if close is not None:
+            await close()
+
+
+class _Telling:
+    """The store as the ingestor sees it: to each step that is saved it adds what the worker's feed itself told."""
+
+    def __init__(self, store: GovernanceStore, worker: IngestWorker) -> None:
+        self._store = store
+        self._worker = worker
+
+    async def save(self, step: Step) -> None:
+        await self._store.save(attrs.evolve(step, tally=self._worker._told))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
 
 
 def examine(path: Path) -> dict[str, Any]:

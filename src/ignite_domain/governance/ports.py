@@ -8,6 +8,7 @@ import attrs
 
 from ignite_domain.events import SubscriberEvent
 from ignite_domain.governance.accounting import AccountingRecord, Rejected
+from ignite_domain.governance.tally import Tally
 from ignite_domain.governance.words import Decision, DecisionStatus, Mode
 from ignite_domain.isps import Isp
 
@@ -21,6 +22,12 @@ class Position:
     byte_offset: int = 0
     line: int = 0
     header: str = ""
+
+    @property
+    def host(self) -> str:
+        """The host that the file is on; "" for the one that `pmta.accounting_dir` belongs to."""
+        host, slash, _ = self.source.partition("/")
+        return host if slash else ""
 
 
 @attrs.frozen
@@ -187,6 +194,7 @@ class Step:
     suppress_decisions: Sequence[Decision] = ()
     changes: Sequence[StatusChange] = ()
     warmup: Sequence[WarmupCount] = ()
+    tally: Tally | None = None  # what the feed itself tells: counts by host and type, replies nobody knows
 
 
 class DecisionStore(Protocol):

@@ -57,6 +57,9 @@ _QUOTED_CODE: Final = re.compile(
 )
 _COMMAND: Final = re.compile(r"\(in reply to [a-z ]{1,30}\)|\(delivery attempts: \d+\)")
 _LABEL: Final = re.compile(r"(?<![\w.-])(?:[a-z0-9-]{1,63}\.){2,12}[a-z]{2,24}\b")
+_ANGLES: Final = re.compile(r"<[^<>]{1,200}>")
+_TELLING: Final = 3
+"""A local part shorter than this stands in ordinary words, and tells nothing."""
 _SERIAL: Final = re.compile(r"\b(?:(?=[a-z_-]*\d)[a-z0-9_-]{12,}|(?=[a-f]*\d)[0-9a-f]{7,})\b")
 
 
@@ -90,6 +93,21 @@ def suppresses(reply: Reply, earlier: int = 0) -> Suppression | None:
         return None
     expires, needed = SUPPRESS[reply.kind]
     return Suppression(reply.kind.value, expires) if earlier >= needed else None
+
+
+def sample(diagnostic: str, recipient: str = "") -> str:
+    """A reply to show to people: in lower case, cut to 300 characters, without what names one message or person.
+
+    Addresses, links, IPs, host names and serial numbers are masked, and so are the recipient's own words where
+    a reply quotes them without their @.
+    """
+    text = _FIELD.sub("", " ".join(diagnostic[:_LONGEST].split()).lower())
+    text = _ANGLES.sub("<>", _masked(text))
+    local, _, domain = recipient.strip().lower().partition("@")
+    for word in (local, domain):
+        if len(word) >= _TELLING:
+            text = text.replace(word, "@")
+    return " ".join(_LABEL.sub("hostname", text).split())[:300]
 
 
 def _masked(text: str) -> str:
@@ -142,4 +160,4 @@ def _reply_digit(text: str) -> str:
     return code.group(1)[0] if code else ""
 
 
-__all__ = ["Identity", "Reply", "ReplyClass", "Suppression", "classify", "suppresses"]
+__all__ = ["Identity", "Reply", "ReplyClass", "Suppression", "classify", "sample", "suppresses"]

@@ -1,0 +1,186 @@
+"""`findings`: what is wrong with the accounting logs, from what is known about them and what the MTA says itself.
+
+Decides when silence, missing types, differing totals or a wrong clock deserve a person's attention. Pure: the
+caller looks, keeps and tells.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Final
+
+import attrs
+
+NEEDED: Final[Mapping[str, str]] = {
+    "d": "deliveries",
+    "b": "bounces",
+    "t": "deferrals per recipient: throttle agents are blind without them",
+    "tq": "deferrals per queue: connection trouble is unseen without them",
+}
+"""Record types without which agents are blind, and what for."""
+OPTIONAL: Final[Mapping[str, str]] = {
+    "f": "complaints (needs <feedback-loop-processor>): an ISP without them shows 'no signal'",
+    "rb": "late bounces (needs <bounce-processor>)",
+    "rs": "late status reports (needs <bounce-processor>)",
+    "r": "receipts: without them a send whose reply was lost stays in doubt until its delivery is logged",
+}
+"""Record types that add to what is seen."""
+ENOUGH: Final = 1000
+"""Deliveries and bounces after which a type that never came is taken to be switched off."""
+AWHILE: Final = timedelta(hours=24)
+"""Types are looked for among the records of so long."""
+ALIVE: Final = timedelta(hours=1)
+"""A log whose MTA cannot be asked is missed if it had records within this time before it went silent."""
+SPAN: Final = timedelta(minutes=10)
+"""Totals are compared over at least this much: at its ends records and counter may differ by a moment."""
+SLACK: Final = 20
+SHARE: Final = 0.02
+"""Totals agree within so many recipients, or this share of them, whichever is more."""
+
+STALLED, TOTALS, TYPES, SKEW, UNREAD, DEAD_MAN = (
+    "feed_stalled",
+    "totals_differ",
+    "record_types_missing",
+    "clock_skew",
+    "feed_unreadable",
+    "dead_man",
+)
+FEED_KINDS: Final = (STALLED, TOTALS, TYPES, SKEW, UNREAD, DEAD_MAN)
+"""Kinds of alerts that `findings` makes. While one of `FREEZES` stands, nothing should be loosened."""
+FREEZES: Final = frozenset({DEAD_MAN, STALLED, UNREAD})
+
+
+@attrs.frozen
+class HostLog:
+    """How one host's log stands; `types` counts its records by type, of the types seen within `AWHILE`."""
+
+    host: str
+    read_at: datetime
+    failure: str
+    record_at: datetime | None
+    logged_at: datetime | None
+    ahead_s: float
+    types: Mapping[str, int]
+
+
+@attrs.frozen
+class Total:
+    """What the MTA's own status said at `at`: recipients out since it started, recipients that wait."""
+
+    at: datetime
+    out: int
+    waiting: int = 0
+
+
+@attrs.frozen
+class Compared:
+    """Recipients that left the MTA by its own totals, and by records, over the same `span`."""
+
+    by_status: int
+    by_records: int
+    span: timedelta
+
+
+@attrs.frozen(order=True)
+class Finding:
+    """One thing that is wrong now. Kind and subject are its identity; `text` is for people, without addresses."""
+
+    kind: str
+    subject: str
+    text: str = attrs.field(eq=False, order=False)
+
+
+def named(host: str) -> str:
+    return host or "the main host"
+
+
+def moved(totals: Sequence[Total], since: datetime) -> int | None:
+    """Recipients that left the MTA since then by its totals; None if that is not known (it restarted, or no two)."""
+    known = [one for one in totals if one.at >= since]
+    if len(known) < 2 or any(later.out < earlier.out for earlier, later in pairwise(known)):
+        return None
+    return known[-1].out - known[0].out
+
+
+def findings(
+    logs: Sequence[HostLog],
+    now: datetime,
+    *,
+    stalled: timedelta,
+    skew: timedelta,
+    totals: Mapping[str, Sequence[Total]],
+    compared: Mapping[str, Compared],
+) -> list[Finding]:
+    """Everything that is wrong now, in order of kind and subject.
+
+    `totals`: the MTA's own status by host, oldest first, where it can be asked; `compared`: the last comparison.
+    """
+    found: list[Finding] = []
+    for log in logs:
+        found += _silence(log, now, stalled, totals.get(log.host, ()))
+        if log.failure:
+            found.append(Finding(UNREAD, log.host, f"{named(log.host)}: the log cannot be read: {log.failure}"))
+        found += _types(log)
+        if timedelta(seconds=log.ahead_s) > skew:
+            found.append(
+                Finding(
+                    SKEW,
+                    log.host,
+                    f"{named(log.host)}: records are {log.ahead_s:.0f} s ahead of our clock; set both by NTP",
+                )
+            )
+        if (pair := compared.get(log.host)) is not None:
+            found += _totals(log.host, pair)
+    return sorted(found)
+
+
+def agree(pair: Compared) -> bool:
+    """Whether records and the MTA's totals tell of the same mail."""
+    return abs(pair.by_status - pair.by_records) <= max(SLACK, SHARE * max(pair.by_status, pair.by_records))
+
+
+def _silence(log: HostLog, now: datetime, stalled: timedelta, totals: Sequence[Total]) -> list[Finding]:
+    quiet_since = log.record_at
+    if quiet_since is not None and now - quiet_since < stalled:
+        return []
+    minutes = stalled.total_seconds() / 60
+    since = max(quiet_since, now - stalled) if quiet_since is not None else now - stalled
+    traffic = moved(totals, since)
+    if totals:
+        if traffic:
+            said = f"{named(log.host)}: no record for {minutes:.0f} minutes while the MTA sent to {traffic} recipients"
+            return [Finding(DEAD_MAN, log.host, f"{said}: nothing is loosened until records come again")]
+        if totals[-1].waiting and quiet_since is not None:
+            waiting = totals[-1].waiting
+            said = f"{named(log.host)}: no record for {minutes:.0f} minutes while {waiting} recipients wait"
+            return [Finding(STALLED, log.host, said)]
+        return []
+    alive = quiet_since is not None and log.logged_at is not None and quiet_since - log.logged_at < ALIVE
+    if alive and quiet_since is not None and now - quiet_since < AWHILE:
+        return [Finding(STALLED, log.host, f"{named(log.host)}: no record for {minutes:.0f} minutes")]
+    return []
+
+
+def _types(log: HostLog) -> list[Finding]:
+    if log.types.get("d", 0) + log.types.get("b", 0) < ENOUGH:
+        return []
+    absent = [f"{name} ({why})" for name, why in NEEDED.items() if not log.types.get(name)]
+    if not absent:
+        return []
+    return [
+        Finding(TYPES, log.host, f"{named(log.host)}: never {'; '.join(absent)}: `ignite check` prints what to add")
+    ]
+
+
+def _totals(host: str, pair: Compared) -> list[Finding]:
+    if agree(pair):
+        return []
+    minutes = pair.span.total_seconds() / 60
+    return [
+        Finding(
+            TOTALS,
+            host,
+            f"{named(host)}: in {minutes:.0f} minutes the MTA counts {pair.by_status} recipients out, its records "
+            f"{pair.by_records}: look for queue-filter, disable-acct-records and lost files",
+        )
+    ]
