@@ -29,6 +29,7 @@ from ignite_domain.isps import Isp
 NO_FEEDBACK: Final = frozenset({Isp.GMAIL, Isp.APPLE})
 """Providers that report no single complaint: "no signal", never "0 %" (ISP facts, complaint denominators)."""
 
+_FRESH_S: Final = 600
 _HOUR_S: Final = 3600
 _DAY_S: Final = 86_400
 
@@ -92,21 +93,37 @@ class Agent:
         return []
 
     def quiet_state(self, view: View) -> tuple[str, str]:
-        """State and reason of an agent that wishes nothing."""
+        """State and reason of an agent that wishes nothing: what it looks at, and how much of it there is."""
         if self.kind is AgentKind.REPUTATION and self.isp in NO_FEEDBACK:
             return "no_signal", "this provider reports no complaints; other agents watch it"
-        seen = view.signals.seen(self.label, "isp", self.label, Signal.DEFERRAL, 3600, view.now)
-        if not seen.n:
+        rules = view.rules[self.kind]
+        where = {rule.scope for rule in rules}
+        if where == {Scope.COLD}:
+            cold = [ip for ip in view.signals.scopes(self.label, "ip") if ip in view.cold]
+            if not cold:
+                return "watching", "no mail here from an address that is warming up"
+            seen = [view.signals.seen(self.label, "ip", ip, Signal.DEFERRAL, _HOUR_S, view.now) for ip in cold]
+            counted = f"{sum(one.x for one in seen)} of {sum(one.n for one in seen)} deferred"
+            return "watching", f"{len(cold)} warming address{'es' * (len(cold) > 1)}: {counted} in the last hour"
+        watched = dict.fromkeys(rule.signal for rule in rules) or {Signal.BOUNCE: None}
+        attempts = view.signals.seen(self.label, "isp", self.label, Signal.ATTEMPT, _HOUR_S, view.now)
+        if not attempts.n:
             return "watching", "no attempts in the last hour"
+        parts = [self._part(signal, view) for signal in watched]
         levels = [
             100
             * view.signals.statistic(self.label, "isp", self.label, rule.signal)
             // view.signals.level(self.label, "isp", self.label, rule.signal).alarm
-            for rule in view.rules[self.kind]
+            for rule in rules
             if rule.test is Test.CUSUM
         ]
         level = f"; alarm at {max(levels)} % of its level" if levels else ""
-        return "watching", f"{seen.n} first attempts in the last hour, {seen.x} deferred{level}"
+        return "watching", f"{', '.join(parts)}{level}"
+
+    def _part(self, signal: Signal, view: View) -> str:
+        window = _DAY_S if signal is Signal.COMPLAINT else _HOUR_S
+        seen = view.signals.seen(self.label, "isp", self.label, signal, window, view.now)
+        return _WATCHED[signal].format(n=seen.n, x=seen.x)
 
     def _scopes(self, rule: Rule, view: View) -> Collection[str]:
         match rule.scope:
@@ -234,7 +251,8 @@ def _cusum(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> Fin
         return None
     window = _DAY_S if rule.signal is Signal.COMPLAINT else _HOUR_S  # complaints come late
     seen = view.signals.seen(isp, scope_type, scope, rule.signal, window, view.edge)
-    if seen.x < max(1, rule.at_least):  # an alarm of yesterday's records says nothing about now
+    fresh = view.signals.seen(isp, scope_type, scope, rule.signal, _HOUR_S if window == _DAY_S else _FRESH_S, view.edge)
+    if seen.x < max(1, rule.at_least) or not fresh.x:  # S stands still while no mail goes out: that says nothing new
         return None
     figures = {
         "n": seen.n,
@@ -293,6 +311,16 @@ _TESTS: Final[Mapping[Test, Callable[[Rule, str, str, str, View], Finding | None
     Test.SHARE: _share_test,
     Test.REPLY: _reply,
     Test.SILENCE: _silence,
+}
+
+
+_WATCHED: Final[Mapping[Signal, str]] = {
+    Signal.DEFERRAL: "{x} of {n} first attempts deferred in the last hour",
+    Signal.BOUNCE: "{x} of {n} first attempts met dead addresses in the last hour",
+    Signal.REFUSAL: "{x} of {n} first attempts refused for reasons of ours in the last hour",
+    Signal.COMPLAINT: "{x} complaints about {n} delivered in a day",
+    Signal.ATTEMPT: "{x} of {n} attempts not accepted in the last hour",
+    Signal.CONNECTION: "{x} connections refused in the last hour",
 }
 
 

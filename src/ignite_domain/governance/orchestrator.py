@@ -20,6 +20,7 @@ from ignite_domain.governance.rules import (
     PROBE_MESSAGES,
     PROBE_MIN_OUTCOMES,
     PROBE_TEST,
+    SIGNAL_OF,
 )
 from ignite_domain.governance.signals import ELSEWHERE, HOST, SignalProcessor
 from ignite_domain.governance.streams import Seen
@@ -143,6 +144,8 @@ class Orchestrator:
             return  # it stands already: nothing changes
         if any(_covers(one, wish) for one in (*standing, *fresh)):
             return  # something more restrictive holds there already
+        if twin is None and any(_explains(one, wish, signals) for one in standing):
+            return  # what it saw is what that decision is about
         if twin is not None:
             factor = max(MIN_FACTOR, round(float(twin.parameters.get("factor", 1.0)) * DEEPER, 3))
             wish = attrs.evolve(wish, parameters={**wish.parameters, "factor": factor})
@@ -325,6 +328,21 @@ def _covers(standing: Decision, wish: Decision) -> bool:
         return False
     same = standing.isp is wish.isp or standing.target_type is TargetType.HOST
     return same and _rank(standing)[0] < _rank(wish)[0]
+
+
+def _explains(standing: Decision, wish: Decision, signals: SignalProcessor) -> bool:
+    """Whether a wish about the whole provider rests on records that a narrower decision was taken on.
+
+    After a job, an address or a VMTA has been stopped, the provider's alarm still holds their events. It needs new
+    ones: `MIN_EVENTS` since that decision.
+    """
+    narrow = standing.target_type in (TargetType.JOB, TargetType.IP, TargetType.VMTA)
+    if not narrow or wish.target_type is not TargetType.ISP or wish.action not in LEVERS:
+        return False
+    if standing.agent is not wish.agent or standing.isp is not wish.isp:
+        return False
+    signal = SIGNAL_OF.get(wish.rule.partition("@")[0], Signal.ATTEMPT)
+    return signals.since(*_scope_of(wish), signal, standing.at).x < MIN_EVENTS
 
 
 def _probe(undone: Decision, now: datetime) -> Decision:

@@ -238,7 +238,7 @@ RULES: Final[tuple[Rule, ...]] = (
         scope=Scope.JOB,
         action=Action.PAUSE_JOB,
         lifetime=_HOUR,
-        says="one job's dead addresses have risen from at most 3 % towards 8 %",
+        says="one job's dead addresses have risen from at most 3 % towards 8 %, so it stops at every provider",
     ),
     Rule(
         name="bounce-rise",
@@ -275,6 +275,9 @@ SUPPRESS_RULE: Final = "reply-suppresses@1"
 BY_AGENT: Final[Mapping[AgentKind, tuple[Rule, ...]]] = {
     kind: tuple(rule for rule in RULES if rule.agent is kind) for kind in AgentKind
 }
+
+SIGNAL_OF: Final[Mapping[str, Signal]] = {rule.name: rule.signal for rule in RULES}
+"""Rule name -> the signal it looks at."""
 
 MAX_LIFETIME: Final = timedelta(hours=24)
 PROBE_MESSAGES: Final = 30

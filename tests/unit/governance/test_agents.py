@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from governance_streams import IPS, START, calm, outcome, steady
-from ignite_domain.governance.agents import HOST_WATCH, View, all_agents
+from ignite_domain.governance.agents import HOST_WATCH, Agent, View, all_agents
 from ignite_domain.governance.rules import RULES, faults
 from ignite_domain.governance.signals import Outcome, OutcomeKind, SignalProcessor
 from ignite_domain.governance.words import Action, AgentKind, Decision, TargetType
@@ -100,7 +100,7 @@ def test_only_the_emergency_agent_acts_when_addresses_turn_out_dead() -> None:
         )
         for n in range(14)
     ]
-    found = wishes(stream, later(40))
+    found = wishes(stream, later(31))
     assert {one.agent for one in found} == {AgentKind.EMERGENCY}
     assert {(one.action, one.target) for one in found} == {(Action.PAUSE_JOB, "c1")}
 
@@ -206,3 +206,28 @@ def test_signals_survive_a_restart() -> None:
     assert {
         (r.isp, r.scope_type, r.scope, r.signal): (r.n, r.x, r.s) for r in whole_rows if "reply" not in r.signal
     } == {key: value for key, value in by_key.items() if "reply" not in key[3]}
+
+
+def test_an_alarm_that_stands_still_while_no_mail_goes_out_says_nothing_new() -> None:
+    stream = [*steady(200, 400), *dead(0, 14, 29)]
+    assert wishes(stream, later(31))
+    assert wishes(stream, later(45)) == []
+
+
+def test_each_kind_says_what_it_looks_at() -> None:
+    signals = SignalProcessor()
+    signals.observe(sorted([*steady(100, 200), *dead(0, 2, 29)], key=lambda one: one.at))
+    view = View(signals, {}, later(31))
+    said = {
+        kind: Agent(kind, Isp.YAHOO if kind is AgentKind.REPUTATION else Isp.GMAIL).quiet_state(view)
+        for kind in AgentKind
+    }
+    assert said[AgentKind.THROTTLE] == (
+        "watching",
+        "0 of 102 first attempts deferred in the last hour, 0 of 102 attempts not accepted in the last hour, "
+        "0 connections refused in the last hour; alarm at 0 % of its level",
+    )
+    assert said[AgentKind.EMERGENCY][1].startswith("2 of 102 first attempts met dead addresses in the last hour; alarm")
+    assert said[AgentKind.SUPPRESSION] == ("watching", "2 of 102 first attempts met dead addresses in the last hour")
+    assert said[AgentKind.WARMUP] == ("watching", "no mail here from an address that is warming up")
+    assert said[AgentKind.REPUTATION] == ("watching", "no attempts in the last hour")

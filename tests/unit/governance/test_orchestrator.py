@@ -264,3 +264,22 @@ def test_a_probe_that_is_not_on_the_host_yet_is_not_judged() -> None:
 )
 def test_the_probe_is_judged_by_walds_test_worked_by_hand(n: int, x: int, verdict: str | None) -> None:
     assert sprt(Seen(n, x)) == verdict
+
+
+def dead_at(count: int, at: datetime, job: str = "c1") -> list[Any]:
+    return [
+        outcome(n, at, OutcomeKind.BOUNCED, job=job, address_fault=True, reply_kind="invalid", reply_rule="unknown")
+        for n in range(count)
+    ]
+
+
+@pytest.mark.parametrize(("since", "decided"), [(0, 0), (4, 0), (5, 1)])
+def test_the_providers_alarm_needs_new_events_after_one_job_was_stopped(since: int, decided: int) -> None:
+    """A job was paused for 16 dead addresses; the provider's own alarm still holds them."""
+    job = standing(wish(Action.PAUSE_JOB, AgentKind.EMERGENCY, "c1", TargetType.JOB, minutes=60))
+    signals = SignalProcessor()
+    signals.observe(dead_at(16, START - timedelta(minutes=5)))
+    signals.observe(dead_at(since, START + timedelta(minutes=20), job="c2"))
+    now = START + timedelta(minutes=25)
+    pause = attrs.evolve(wish(Action.PAUSE_QUEUE, AgentKind.EMERGENCY, at=now), rule="bounce-rise@1")
+    assert len(settle([pause], [job], now, signals).decisions) == decided
