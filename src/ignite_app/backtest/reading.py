@@ -15,6 +15,7 @@ import io
 import sys
 import zlib
 from collections.abc import Callable, Generator, Iterator, Sequence
+from datetime import datetime
 from functools import partial
 from heapq import heappop, heappush
 from itertools import islice
@@ -79,12 +80,24 @@ class Period:
     until: int = 1 << 60
 
 
+def _seconds_of(text: str) -> int:
+    """As `parse_time`, with a short way for the form that PMTA writes by itself."""
+    if len(text) == 24 and text[10] == " " and text[19] in "+-" and text[4] == text[7] == "-":
+        try:
+            return int(datetime.fromisoformat(text).timestamp())
+        except ValueError:
+            return -1
+    at = parse_time(text)
+    return int(at.timestamp()) if at else -1
+
+
 class Memo:
     """Answers that come again: times, places, what replies mean. Forgotten as a whole when there are too many."""
 
     def __init__(self) -> None:
         self.times: dict[str, int] = {}
         self.places: dict[Place, Place] = {}
+        self.places_of: dict[Place, Place] = {}  # domain, address, job, queue -> place
         self.said: dict[tuple[str, str, str, str], Said] = {}
 
     def time(self, text: str) -> int:
@@ -93,11 +106,16 @@ class Memo:
         if found is None:
             if len(self.times) > MEMO:
                 self.times.clear()
-            at = parse_time(text)
-            found = self.times[text] = int(at.timestamp()) if at else -1
+            found = self.times[text] = _seconds_of(text)
         return found
 
     def place(self, domain: str, ip: str, job: str, queue: str) -> Place:
+        if len(self.places_of) > MEMO:
+            self.places_of.clear()
+        found = self.places_of[(domain, ip, job, queue)] = self._place(domain, ip, job, queue)
+        return found
+
+    def _place(self, domain: str, ip: str, job: str, queue: str) -> Place:
         isp = brand_of(domain)
         key = (isp.value, ip, job, queue) if isp else ("", ip, job, "")
         found = self.places.get(key)
@@ -206,7 +224,8 @@ class FileReader:
             self._learn()
         memo, pick, width = self._memo, self._pick, self._width
         since, until = self._period.since, self._period.until
-        times, types, orders, meaning, place_of = memo.times, TYPES, _ORDER_OF, memo.meaning, memo.place
+        times, types, orders, meaning = memo.times, TYPES, _ORDER_OF, memo.meaning
+        places, place_of = memo.places_of, memo.place
         base = self._reader.line
         found: list[Line] = []
         add = found.append
@@ -240,7 +259,8 @@ class FileReader:
             order = orders.get(kind)
             if order is None:
                 continue
-            place = place_of(rcpt[rcpt.rfind("@") + 1 :] if rcpt else queue.partition("/")[0], ip, job, queue)
+            domain = rcpt[rcpt.rfind("@") + 1 :] if rcpt else queue.partition("/")[0]
+            place = places.get((domain, ip, job, queue)) or place_of(domain, ip, job, queue)
             at = times.get(queued) if queued else -1
             if at is None:
                 at = memo.time(queued)

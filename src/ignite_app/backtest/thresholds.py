@@ -5,7 +5,7 @@ one bounce in one message is the point of the comparison. Levels: governance pag
 sent is what was delivered or bounced; deferrals are not looked at. A stop lasts an hour, or until the share is back.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,7 +13,7 @@ import attrs
 
 from ignite_domain.governance.orchestrator import Settled
 from ignite_domain.governance.ports import StatusChange
-from ignite_domain.governance.replay import Book
+from ignite_domain.governance.replay import Book, Wrong
 from ignite_domain.governance.signals import Outcome, OutcomeKind
 from ignite_domain.governance.words import Action, AgentKind, Decision, DecisionStatus, Mode, TargetType
 from ignite_domain.isps import Isp
@@ -58,7 +58,7 @@ class Thresholds:
             elif one.kind is OutcomeKind.COMPLAINED:
                 minute.complained += 1
 
-    def look(self, now: datetime, wrong: Collection[Isp | None], book: Book) -> Settled:
+    def look(self, now: datetime, wrong: Wrong, book: Book) -> Settled:
         """Lifetimes end; nothing else happens between minutes."""
         over = [one for one in book.standing if one.until <= now]
         return Settled((), tuple(_ended(one, DecisionStatus.EXPIRED, "its hour is over") for one in over))

@@ -4,22 +4,23 @@ Decides when rules look, what is a first attempt, and what became of every decis
 that is decided changes what happened: a lifetime ends as the orchestrator ends it, a probe is judged on the outcomes
 that were recorded. It reads no files and keeps nothing: no store, no ledger, no clock.
 
-All records of one second are counted before any rule looks. A provider's agents look at the end of each second in
-which something went wrong there; a second of nothing but deliveries gives no rule a reason.
+All records of one second are counted before any rule looks. An agent looks at the end of each second in which
+something happened at its provider that one of its rules looks for; a second of nothing but deliveries gives none a
+reason.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import attrs
 
-from ignite_domain.governance.agents import HOST_WATCH, Agent, View, all_agents
+from ignite_domain.governance.agents import HOST_WATCH, View, all_agents
 from ignite_domain.governance.orchestrator import LEVERS, REENTRY, Orchestrator, Settled
 from ignite_domain.governance.outcomes import FIRST_ATTEMPT
 from ignite_domain.governance.rules import BY_AGENT, Rule
 from ignite_domain.governance.signals import HOST, Outcome, OutcomeKind, SignalProcessor
-from ignite_domain.governance.words import Action, AgentKind, Decision, DecisionStatus, Mode, TargetType
+from ignite_domain.governance.words import Action, AgentKind, Decision, DecisionStatus, Mode, Signal, TargetType
 from ignite_domain.isps import Isp
 
 ORDER: Final = (
@@ -60,6 +61,9 @@ an attempt of ours: False for remote bounces). Tuples sort by time, then by cont
 
 NOTHING_SAID: Final = Said()
 
+Wrong = Mapping[Isp | None, Collection[str]]
+"""What went wrong in a second, by provider (None: elsewhere): names of signals that rose and of reply classes."""
+
 
 class Judge(Protocol):
     """A policy: sees every outcome, and says at the end of a second what changes."""
@@ -67,8 +71,8 @@ class Judge(Protocol):
     def count(self, outcomes: Sequence[Outcome]) -> None:
         """Count outcomes, in order of time."""
 
-    def look(self, now: datetime, wrong: Collection[Isp | None], book: "Book") -> Settled:
-        """What is decided at `now`; `wrong`: providers where something just went wrong (None: elsewhere)."""
+    def look(self, now: datetime, wrong: "Wrong", book: "Book") -> Settled:
+        """What is decided at `now`, when `wrong` has just happened."""
 
     def turn(self, minute: datetime, book: "Book") -> Settled:
         """What is decided because a minute with records is over; `minute` is its end."""
@@ -187,22 +191,23 @@ class Governance:
         self.signals = SignalProcessor()
         self._rules = rules
         self._orchestrator = Orchestrator(lambda kind, isp: Mode.ACT)
-        self._agents: dict[Isp | None, list[Agent]] = {isp: [] for isp in Isp}
-        for agent in all_agents():
-            if rules.get(agent.kind):
-                self._agents[agent.isp].append(agent)
+        self._agents = {isp: [agent for agent in all_agents() if agent.isp is isp] for isp in Isp}
+        self._wakes = {kind: _wakes(rules.get(kind, ())) for kind in AgentKind}
 
     def count(self, outcomes: Sequence[Outcome]) -> None:
         self.signals.observe(outcomes)
 
-    def look(self, now: datetime, wrong: Collection[Isp | None], book: Book) -> Settled:
+    def look(self, now: datetime, wrong: Wrong, book: Book) -> Settled:
         view = View(self.signals, {}, now, None, self._rules)
         wishes: list[Decision] = []
-        for isp, agents in self._agents.items():
-            if isp in wrong:
-                for agent in agents:
+        everything: set[str] = set()
+        for isp in sorted(wrong, key=str):
+            happened = wrong[isp]
+            everything.update(happened)
+            for agent in self._agents.get(isp, ()) if isp else ():
+                if not self._wakes[agent.kind].isdisjoint(happened):
                     wishes += agent.evaluate(view)
-        if wrong:
+        if not self._wakes[HOST_WATCH.kind].isdisjoint(everything):
             wishes += HOST_WATCH.evaluate(view)
         lately = book.lately(now) if wishes else ()
         standing = book.standing
@@ -216,12 +221,23 @@ class Governance:
         return Settled()
 
 
+def _wakes(rules: Sequence[Rule]) -> frozenset[str]:
+    """What has to happen for one of these rules to find something that it did not find before."""
+    return frozenset(name for rule in rules for name in (rule.replies or {rule.signal.value}))
+
+
 @attrs.define
 class Totals:
     """What the log held in all, by provider ("" elsewhere) and by reply that says an address is dead for good."""
 
     outcomes: dict[str, Tally] = attrs.field(factory=dict)
     dead: dict[tuple[str, str], int] = attrs.field(factory=dict)
+
+    def of(self, label: str) -> Tally:
+        found = self.outcomes.get(label)
+        if found is None:
+            found = self.outcomes[label] = Tally()
+        return found
 
 
 class Replay:
@@ -233,6 +249,8 @@ class Replay:
         self.totals = Totals()
         self._began = -1
         self._now = -1
+        self._minute = -1
+        self._good: dict[tuple[Place, bool], list[Any]] = {}  # this minute: outcome shared, how often
         self._pending: list[Outcome] = []
         self._waiting: dict[str, int] = {}  # message under way -> second of its last deferral
 
@@ -245,6 +263,7 @@ class Replay:
             self._began = second
         elif second // 60 != self._now // 60:
             self._turn()
+        self._minute = second // 60
         self._end_lifetimes(second)
         wrong = self._count(lines)
         self._now = second
@@ -258,6 +277,9 @@ class Replay:
 
     def _turn(self) -> None:
         self._flush()
+        for ((label, *_), _), (_, count) in self._good.items():
+            self.totals.of(label).delivered += count
+        self._good.clear()
         end = datetime.fromtimestamp((self._now // 60 + 1) * 60, UTC)
         self.book.take(self.judge.turn(end, self.book), end)
         old = self._now - MESSAGE_LIFE_S
@@ -269,7 +291,7 @@ class Replay:
             self.judge.count(self._pending)
             self._pending = []
 
-    def _look(self, second: int, wrong: Collection[Isp | None]) -> None:
+    def _look(self, second: int, wrong: Wrong) -> None:
         self._flush()
         now = datetime.fromtimestamp(second, UTC)
         self.book.take(self.judge.look(now, wrong, self.book), now)
@@ -291,66 +313,96 @@ class Replay:
                 return
             before = end
             self._flush()
-            self.book.take(self.judge.look(end, (), self.book), end)
+            self.book.take(self.judge.look(end, {}, self.book), end)
             if self.book.next_end() == before:
                 return  # nothing more to be said about it now
 
-    def _count(self, lines: Sequence[Line]) -> set[Isp | None]:
-        """Turn lines into outcomes and add them up; returns the providers where something went wrong."""
-        wrong: set[Isp | None] = set()
-        waiting, pending, watched = self._waiting, self._pending, self.book.watched
+    def _count(self, lines: Sequence[Line]) -> dict[Isp | None, set[str]]:
+        """Turn lines into outcomes and add them up; returns what went wrong."""
+        wrong: dict[Isp | None, set[str]] = {}
+        waiting, pending, watched, good = self._waiting, self._pending, self.book.watched, self._good
+        bad: list[Outcome] = []
         began = self._began - FIRST_ATTEMPT.total_seconds()
-        last_place, last_second, isp, at, tally = None, -1, None, _EPOCH, _NO_TALLY
-        for second, order, place, message, queued, recipient, said, ours in lines:
-            if second != last_second:
-                last_second, at = second, _EPOCH + timedelta(seconds=second)
-            if place is not last_place:
-                last_place = place
-                isp = _ISPS[place[0]]
-                tally = self.totals.outcomes.get(place[0]) or self.totals.outcomes.setdefault(place[0], Tally())
-            first = ours
-            if order == DELIVERED:
-                tally.delivered += 1
-                if (waiting and waiting.pop(message, None) is not None) or -1 < queued < began:
-                    first = False
-            else:
-                wrong.add(isp)
-                if order < COMPLAINED and ours:
-                    first = message not in waiting and not -1 < queued < began
-                    if order == DEFERRED:
-                        waiting.pop(message, None)
-                        waiting[message] = second
-                        if len(waiting) > OPEN_MESSAGES:
-                            del waiting[next(iter(waiting))]
-                    else:
-                        waiting.pop(message, None)
-                if said.hard and order == BOUNCED:
-                    key = (place[0], said.rule)
-                    self.totals.dead[key] = self.totals.dead.get(key, 0) + 1
-                _add(tally, order)
+        for line in lines:
+            second, order, place, message, queued, _, _, ours = line
             if watched:
                 _watch(watched, place, order)
-            pending.append(
-                Outcome(
-                    at,
-                    isp,
-                    ORDER[order],
-                    place[1],
-                    place[2],
-                    place[3],
-                    recipient,
-                    first,
-                    said.address_fault,
-                    said.about_us,
-                    said.kind,
-                    said.rule,
-                )
-            )
+            if order == DELIVERED:
+                first = not ((waiting and waiting.pop(message, None) is not None) or -1 < queued < began)
+                key = (place, first)
+                if second // 60 == self._minute and (known := good.get(key)) is not None:
+                    known[1] += 1
+                    pending.append(known[0])
+                else:
+                    self._delivered(key, second // 60)
+                continue
+            first = ours and order < COMPLAINED
+            if first:
+                first = message not in waiting and not -1 < queued < began
+                waiting.pop(message, None)
+                if order == DEFERRED:
+                    waiting[message] = second
+                    if len(waiting) > OPEN_MESSAGES:
+                        del waiting[next(iter(waiting))]
+            bad.append(self._gone_wrong(line, first, wrong))
+        pending += bad  # the quiet ones of a second first, as signals count them
         return wrong
 
+    def _delivered(self, key: tuple[Place, bool], minute: int) -> None:
+        """The first delivery of its kind this minute; those that follow share its outcome: seconds matter to none."""
+        (label, ip, job, queue), first = key
+        at = _EPOCH + timedelta(minutes=minute)
+        outcome = Outcome(at, _ISPS[label], OutcomeKind.DELIVERED, ip, job, queue, "", first)
+        self._pending.append(outcome)
+        if minute == self._minute:
+            self._good[key] = [outcome, 1]
+        else:
+            self.totals.of(label).delivered += 1
 
+    def _gone_wrong(self, line: Line, first: bool, wrong: dict[Isp | None, set[str]]) -> Outcome:
+        second, order, place, _, _, recipient, said, _ = line
+        label, ip, job, queue = place
+        isp = _ISPS[label]
+        happened = wrong.setdefault(isp, set())
+        happened.add(_rose(order, said))
+        if said.kind:
+            happened.add(said.kind)
+        if said.hard and order == BOUNCED:
+            key = (label, said.rule)
+            self.totals.dead[key] = self.totals.dead.get(key, 0) + 1
+        _add(self.totals.of(label), order)
+        return Outcome(
+            _EPOCH + timedelta(seconds=second),
+            isp,
+            ORDER[order],
+            ip,
+            job,
+            queue,
+            recipient,
+            first,
+            said.address_fault,
+            said.about_us,
+            said.kind,
+            said.rule,
+        )
+
+
+def _rose(order: int, said: Said) -> str:
+    """The signal that an outcome raises."""
+    if order == BOUNCED:
+        return _BOUNCE if said.address_fault else _REFUSAL if said.about_us else _ATTEMPT
+    return _RAISED[order]
+
+
+_BOUNCE: Final = Signal.BOUNCE.value
+_REFUSAL: Final = Signal.REFUSAL.value
+_ATTEMPT: Final = Signal.ATTEMPT.value
+_RAISED: Final = {
+    DEFERRED: Signal.DEFERRAL.value,
+    CONNECTION: Signal.CONNECTION.value,
+    COMPLAINED: Signal.COMPLAINT.value,
+}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_NO_TALLY: Final = Tally()
 _ISPS: Final[Mapping[str, Isp | None]] = {isp.value: isp for isp in Isp} | {"": None}
 
 
