@@ -207,7 +207,7 @@ class RateControl:
         held = memory.held_until
         if facts.retry_after:  # stated waiting times are minimums
             held = max(held, facts.minute + facts.retry_after)
-        if facts.named == 1:  # one recipient's reply holds a rate, it takes two to cut it
+        if facts.named:  # one recipient's reply holds a rate, it takes two to cut it
             held = max(held, facts.minute + rules.pace)
         return attrs.evolve(
             memory,
