@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from ignite_app.backtest.run import Result, reason_of, stamp_of
 from ignite_domain.governance.replay import Entry, Tally
+from ignite_domain.governance.words import Action, Decision
 from ignite_domain.isps import Isp
 
 SHOWN_REJECTS = 20
@@ -15,7 +16,8 @@ def lines_of(result: Result) -> Iterator[str]:
     yield f"{stamp_of(counted.first)} to {stamp_of(counted.last)}, policy {result.policy}"
     for entry in result.decisions:
         yield _decision(entry)
-        yield f"    {outcomes_in_words(entry)}"
+        if entry.decision.action is not Action.RELEASE:
+            yield f"    {outcomes_in_words(entry)}"
     if not result.decisions:
         yield "nothing was decided: everything stayed within what is tolerated"
     yield ""
@@ -25,8 +27,14 @@ def lines_of(result: Result) -> Iterator[str]:
 def _decision(entry: Entry) -> str:
     one = entry.decision
     who = f"{one.isp.value if one.isp else 'host'} {one.agent.value}"
-    what = f"{one.action.value} {one.target_type.value} {one.target}"
+    what = f"{action_of(one)} {one.target_type.value} {one.target}"
     return f"{one.at:%Y-%m-%d %H:%M:%S}  {who:20} {what}: {reason_of(entry)} [{one.rule}]"
+
+
+def action_of(one: Decision) -> str:
+    """The action, a throttle with the share of the rate that it leaves."""
+    factor = one.parameters.get("factor") if one.action is Action.THROTTLE else None
+    return f"{one.action.value} × {factor:g}" if factor is not None else one.action.value
 
 
 def outcomes_in_words(entry: Entry) -> str:
@@ -51,7 +59,7 @@ def _summary(result: Result) -> Iterator[str]:
     for entry in result.decisions:
         kinds[entry.decision.action.value] = kinds.get(entry.decision.action.value, 0) + 1
     what = ", ".join(f"{count} {action}" for action, count in sorted(kinds.items())) or "none"
-    yield f"{counted.records:,} records in {len(result.names)} files; {len(result.decisions)} decisions: {what}"
+    yield f"{counted.records:,} records; {len(result.decisions)} decisions: {what}"
     for label in [*(isp.value for isp in Isp), ""]:
         if tally := result.totals.outcomes.get(label):
             yield f"  {label or 'elsewhere':10} {in_words(tally)}"
@@ -59,7 +67,7 @@ def _summary(result: Result) -> Iterator[str]:
     if dead:
         yield f"{dead:,} bounces say that the address is dead for good; with a send ledger their people are suppressed"
     if counted.rejected:
-        yield f"{counted.rejected:,} lines could not be read:"
+        yield f"lines that could not be read: {counted.rejected:,}"
         for name, one in counted.listed()[:SHOWN_REJECTS]:
             yield f"  {name}:{one.line}: {one.reason}"
         if counted.rejected > SHOWN_REJECTS:
