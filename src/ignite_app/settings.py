@@ -4,6 +4,7 @@ Secrets are `Secret`: they print as stars. Paths are strings; relative ones are 
 working directory.
 """
 
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -23,10 +24,24 @@ class Secret(str):
 
 
 def _long(_: object, __: object, value: str | tuple[str, ...] | dict[str, str]) -> None:
-    """Secrets that sign or open something; the message never holds the value."""
-    given = [value] if isinstance(value, str) else list(value.values() if isinstance(value, dict) else value)
-    if any(0 < len(one) < SECRET_LENGTH for one in given):
-        raise ValueError(f"needs at least {SECRET_LENGTH} characters")
+    """Secrets that sign or open something. The message says whose, never what: a long name may be a key misplaced."""
+    if isinstance(value, str):
+        whose = {"": value}
+    else:
+        named = value.items() if isinstance(value, dict) else [("", one) for one in value]
+        whose = {
+            f"{name if 0 < len(name) < SECRET_LENGTH else f'number {place}'}: ": one
+            for place, (name, one) in enumerate(named, 1)
+        }
+    short = [name for name, one in whose.items() if 0 < len(one) < SECRET_LENGTH]
+    if short:
+        raise ValueError("; ".join(f"{name}needs at least {SECRET_LENGTH} characters" for name in short))
+
+
+def _web(_: object, __: object, value: str) -> None:
+    """An address to call or to hand out; empty means none."""
+    if value and not re.match(r"https?://[^\s/]", value):
+        raise ValueError("expected an address that begins with http:// or https://")
 
 
 SECRET_LENGTH: Final = 16
@@ -50,7 +65,7 @@ class BucketSettings:
     kind: str = attrs.field(default="directory", validator=attrs.validators.in_(("directory", "s3", "memory")))
     name: str = "jvc-email-data"
     directory: str = ".ignite/bucket"  # kind directory: the bucket is the folder directory/name
-    endpoint_url: str = ""  # kind s3: empty means AWS
+    endpoint_url: str = attrs.field(default="", validator=_web)  # kind s3: empty means AWS
     region: str = "us-east-1"
     access_key: Secret = Secret("")
     secret_key: Secret = Secret("")
@@ -66,7 +81,7 @@ class DnsSettings:
 
 @attrs.frozen
 class VerifierSettings:
-    url: str = ""  # empty: no third party; addresses stop at 0.25
+    url: str = attrs.field(default="", validator=_web)  # empty: no third party; addresses stop at 0.25
     api_key: Secret = Secret("")
     batch: int = attrs.field(default=500, validator=_POSITIVE)
     timeout_seconds: float = attrs.field(default=15.0, validator=_POSITIVE)
@@ -171,8 +186,9 @@ class TrackingSettings:
     secret: Secret = attrs.field(default=Secret(""), validator=_long)  # signs links; at least 16 characters
     # still accepted, so that links already mailed go on working
     former_secrets: tuple[Secret, ...] = attrs.field(default=(), validator=_long)
-    base_url: str = "http://127.0.0.1:8025"
-    owned_domains: tuple[str, ...] = ("discountblog.com",)
+    base_url: str = attrs.field(default="http://127.0.0.1:8025", validator=_web)
+    # sites of ours, whose visits count; empty: links are tracked, visits are not
+    owned_domains: tuple[str, ...] = ()
     click_valid_days: int = attrs.field(default=90, validator=attrs.validators.ge(1))  # later ones only redirect
 
 

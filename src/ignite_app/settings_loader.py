@@ -1,11 +1,12 @@
 """Reads settings from YAML and environment into the one frozen tree, and shows them with secrets masked.
 
 The environment wins over the file: IGNITE_<SECTION>__<KEY>, for example IGNITE_BUCKET__NAME; lists and
-mappings are written there as YAML. Every wrong key and value is named at once, with the file or variable
-it stands in. What a value may be is decided by `settings`.
+mappings are written there as YAML. Every wrong key and value is named at once, with the file and line or
+the variable it stands in. What a value may be is decided by `settings`.
 """
 
 import difflib
+import enum
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -17,6 +18,7 @@ import cattrs
 import yaml
 
 from ignite_app.settings import ENV_PREFIX, Secret, Settings
+from ignite_app.yaml_lines import lines_of, nearest
 from ignite_domain.errors import BadInput
 from ignite_domain.governance.words import Mode
 
@@ -65,11 +67,15 @@ def _yes_no(value: Any, _: type) -> bool:
     return word in _TRUE
 
 
+MODES: Final = tuple(mode for mode in Mode if mode is not Mode.APPROVE)
+"""What `governance.mode` may be: nobody could approve anything yet."""
+
+
 def _mode(value: Any, _: type) -> Mode:
-    try:
+    if value in MODES:
         return Mode(value)
-    except ValueError:
-        raise ValueError(f"expected one of {', '.join(mode.value for mode in Mode)}") from None
+    yet = "approve is not available yet; " if value == Mode.APPROVE else ""
+    raise ValueError(f"{yet}expected one of {', '.join(MODES)}")
 
 
 def _converter() -> cattrs.Converter:
@@ -89,14 +95,15 @@ _SHAPES: Final[dict[Any, tuple[type, str]]] = {tuple: (list, "expected a list"),
 
 
 def load(config: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-    """Build the settings. Raises `BadInput` naming every wrong key and value with its file or variable."""
+    """Build the settings. Raises `BadInput` naming every wrong key and value with its file and line or variable."""
     wrong: list[str] = []
-    document = _read_yaml(config) if config else {}
+    document, lines = read_yaml(config) if config else ({}, {})
     origins: dict[tuple[str, ...], str] = {}
     _merge_environment(document, os.environ if environ is None else environ, origins, wrong)
 
     def note(path: tuple[str, ...], problem: str) -> None:
-        wrong.append(f"{origins.get(path[:2], config)}: {'.'.join(path)}: {problem}")
+        place = origins.get(path[:2]) or placed(config, lines, path)
+        wrong.append(f"{place}: {'.'.join(path)}: {problem}")
 
     for name in document:
         if name not in _SECTIONS:
@@ -134,7 +141,7 @@ def _section(kind: Any, block: Mapping[str, Any], values: dict[str, Any]) -> Ite
             if validator := fields[key].validator:
                 validator(None, fields[key], values[key])
         except (cattrs.BaseValidationError, ValueError, TypeError) as error:
-            yield from (((key, *path), found) for path, found in _flatten(error, ()))
+            yield from (((key, *path), found) for path, found in flatten(error))
 
 
 def _unknown(key: Any, known: Iterable[str]) -> str:
@@ -142,9 +149,17 @@ def _unknown(key: Any, known: Iterable[str]) -> str:
     return "no such setting" + (f"; do you mean {near[0]}?" if near else "")
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def placed(config: Path | None, lines: dict[tuple[str, ...], int], path: tuple[str, ...]) -> str:
+    """`file:line` of `path`, or of what is around it; the file alone where nothing of it is there."""
+    line = nearest(lines, path)
+    return f"{config}:{line}" if line else str(config)
+
+
+def read_yaml(path: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
+    """A mapping and the line of each of its keys. Raises `BadInput` naming the file, and the line if it is no YAML."""
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        document = yaml.safe_load(text)
     except OSError as failure:
         raise BadInput(f"{path}: cannot be read ({failure.strerror})") from None
     except UnicodeDecodeError:
@@ -154,10 +169,10 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         where = f"{path}:{mark.line + 1}" if mark else str(path)
         raise BadInput(f"{where}: not YAML ({getattr(failure, 'problem', None) or 'cannot be parsed'})") from None
     if document is None:
-        return {}
+        return {}, {}
     if not isinstance(document, dict):
-        raise BadInput(f"{path}: the document must be a mapping of sections")
-    return document
+        raise BadInput(f"{path}: the document must be a mapping")
+    return document, lines_of(text)
 
 
 def _merge_environment(
@@ -189,15 +204,15 @@ def _merge_environment(
             origins[section, key] = name
 
 
-def _flatten(errors: BaseException, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """The leaves of cattrs' error tree, each with its path."""
+def flatten(errors: BaseException, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What is wrong in cattrs' error tree, as (path, problem)."""
     if isinstance(errors, cattrs.ClassValidationError | cattrs.IterableValidationError):
         noted, loose = errors.group_exceptions()
         for inner, note in noted:
             step = note.name if isinstance(note, cattrs.AttributeValidationNote) else str(note.index)
-            yield from _flatten(inner, (*path, step))
+            yield from flatten(inner, (*path, step))
         for inner in loose:
-            yield from _flatten(inner, path)
+            yield from flatten(inner, path)
     elif isinstance(errors, cattrs.ForbiddenExtraKeysError):
         for key in sorted(errors.extra_fields):
             yield (*path, key), _unknown(key, [field.name for field in attrs.fields(errors.cl)])
@@ -221,6 +236,8 @@ def mask(settings: Settings) -> dict[str, Any]:
             return {key: plain(one) for key, one in value.items()}
         if isinstance(value, tuple | list):
             return [plain(one) for one in value]
+        if isinstance(value, enum.Enum):
+            return value.value
         return value.isoformat() if isinstance(value, datetime) else value
 
     return dict(plain(settings))

@@ -4,6 +4,7 @@ import psycopg
 import pytest
 
 from ignite_adapters.postgres.leases import lease
+from ignite_adapters.postgres.migrate import pending
 from ignite_adapters.postgres.pool import Pool, open_pool, transaction
 from ignite_domain.errors import PortFailure
 
@@ -72,4 +73,39 @@ async def test_a_server_that_is_not_there_is_a_port_failure_without_the_password
     with pytest.raises(PortFailure) as told:
         await open_pool("postgresql://ignite:hunter2@127.0.0.1:1/none?connect_timeout=1", 2, wait_seconds=1)
     assert told.value.retryable
+    assert "hunter2" not in str(told.value)
+
+
+WRONG_DSN: list[tuple[str, dict[str, str], str]] = [
+    ("another password", {"password": "hunter2"}, ": authentication failed"),
+    ("another user", {"user": "nobody-we-know", "password": "hunter2"}, ": authentication failed"),
+    ("another database", {"dbname": "not_there"}, "database not_there: there is no such database"),
+    ("nobody listens", {"port": "1"}, ":1, database"),
+    (
+        "no such host",
+        {"host": "nosuch.invalid", "password": "hunter2"},
+        "to nosuch.invalid: the host name is not known",
+    ),
+    ("a port that is none", {"port": "hunter2"}, "database: database.dsn has a wrong value"),
+]
+
+
+@pytest.mark.parametrize(("name", "change", "said"), WRONG_DSN, ids=[row[0] for row in WRONG_DSN])
+def test_a_connection_that_cannot_be_made_is_told_with_place_and_cause(
+    pg_dsn: str, name: str, change: dict[str, str], said: str
+) -> None:
+    with pytest.raises(PortFailure) as told:
+        pending(psycopg.conninfo.make_conninfo(pg_dsn, **change))
+    assert said in str(told.value)
+    secret = psycopg.conninfo.conninfo_to_dict(pg_dsn).get("password", "hunter2")
+    assert "hunter2" not in str(told.value)
+    assert str(secret) not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "dsn", ["hunter2", "postgresql://ignite:hunter2@db:5@x/y", "postgresql://i:x/hunter2@db.invalid/y"]
+)
+def test_a_dsn_that_is_read_wrongly_shows_no_piece_of_its_password(dsn: str) -> None:
+    with pytest.raises(PortFailure) as told:
+        pending(dsn)
     assert "hunter2" not in str(told.value)

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import attrs
 import pytest
+import yaml
 
 from ignite_app.settings import Secret, Settings, VmtaSettings
 from ignite_app.settings_loader import load, mask
+from ignite_app.yaml_lines import lines_of
 from ignite_domain.errors import BadInput
 from ignite_domain.governance.words import Mode
 
@@ -81,7 +83,14 @@ WRONG: list[tuple[str, str, str]] = [
     ("a port out of range", "api: {port: 70000}", "api.port: must be <= 65535: 70000"),
     ("time that runs backwards", "bucket: {poll_seconds: -5}", "bucket.poll_seconds: must be > 0: -5.0"),
     ("not one of the choices", "bucket: {kind: ftp}", "bucket.kind: must be in ('directory', 's3', 'memory')"),
-    ("no such mode", "governance: {mode: actt}", "governance.mode: expected one of observe, shadow, approve, act"),
+    ("no such mode", "governance: {mode: actt}", "governance.mode: expected one of observe, shadow, act"),
+    (
+        "a mode that is not there yet",
+        "governance: {mode: approve}",
+        "governance.mode: approve is not available yet; expected one of observe, shadow, act",
+    ),
+    ("no web address", "tracking: {base_url: 'ftp://x'}", "tracking.base_url: expected an address that begins with"),
+    ("a key without a host", "verifier: {url: 'https://'}", "verifier.url: expected an address that begins with"),
     ("a text for a list", "tracking: {owned_domains: discountblog.com}", "tracking.owned_domains: expected a list"),
     ("a text for a mapping", "api: {keys: abc}", "api.keys: expected a mapping"),
     ("a number for a section", "bucket: 5", "bucket: expected a mapping of settings"),
@@ -96,7 +105,34 @@ def test_a_wrong_setting_names_file_and_path(tmp_path: Path, name: str, text: st
     path = written(tmp_path, text)
     with pytest.raises(BadInput) as told:
         load(path, {})
-    assert f"{path}: {said}" in str(told.value)
+    assert f"{path}:1: {said}" in str(told.value)
+
+
+def test_a_wrong_setting_of_a_longer_file_is_told_with_its_line(tmp_path: Path) -> None:
+    text = "# mine\npmta:\n  smtp_port: 25\n  vmtas:\n  - {name: a, ip: b}\n  - name: c\n\nbucket:\n  kind: ftp\n"
+    path = written(tmp_path, text)
+    with pytest.raises(BadInput) as told:
+        load(path, {"IGNITE_API__PORT": "0"})
+    assert [line.strip().split(": ")[:2] for line in str(told.value).split("\n")[1:]] == [
+        [f"{path}:9", "bucket.kind"],
+        [f"{path}:6", "pmta.vmtas.1.ip"],  # it is missing: the line of what it is missing from
+        ["IGNITE_API__PORT", "api.port"],
+    ]
+
+
+@pytest.mark.parametrize("text", ["a: &a [*a]", "a: &a {b: *a}", "a: [", "", "- 1", "? [x]\n: 1"])
+def test_looking_for_lines_ends_whatever_the_document(text: str) -> None:
+    assert isinstance(lines_of(text), dict)
+
+
+def test_a_short_key_is_told_by_whose_it_is_unless_the_name_may_be_the_key(tmp_path: Path) -> None:
+    path = written(
+        tmp_path, "api: {keys: {ann: key-of-ann-with-some-length, bob: short, a-key-put-for-its-name: carl}}"
+    )
+    with pytest.raises(BadInput) as told:
+        load(path, {})
+    assert "api.keys: bob: needs at least 16 characters; number 3: needs at least" in str(told.value)
+    assert "a-key-put" not in str(told.value)
 
 
 def test_all_faults_are_told_at_once_each_with_its_own_place(tmp_path: Path) -> None:
@@ -115,10 +151,10 @@ def test_all_faults_are_told_at_once_each_with_its_own_place(tmp_path: Path) -> 
         line.strip().split(": ")[0] + ": " + line.strip().split(": ")[1] for line in str(told.value).split("\n")[1:]
     }
     assert lines == {
-        f"{path}: nope",
-        f"{path}: bucket.kind",
-        f"{path}: bucket.poll_seconds",
-        f"{path}: api.port",
+        f"{path}:2: nope",
+        f"{path}:1: bucket.kind",
+        f"{path}:1: bucket.poll_seconds",
+        f"{path}:3: api.port",
         "IGNITE_PMTA__SSH_PORT: pmta.ssh_port",
         "IGNITE_PMTA__VMTAS: pmta.vmtas.0.ip",
         "IGNITE_BUCKTE__NAME: no such setting; do you mean bucket?",
@@ -163,6 +199,7 @@ def test_the_mask_shows_everything_but_secrets(tmp_path: Path) -> None:
     assert (shown["database"]["dsn"], shown["api"]["keys"]) == ("***", {"ann": "***"})
     assert shown["clock"]["anchor_business"] == "2026-11-02T09:00:00+00:00"
     assert shown["governance"]["mode"] == "shadow"
+    assert yaml.safe_load(yaml.safe_dump(shown)) == shown  # plain data: `ignite config` prints it as YAML
     for secret in ("pass-word", "s3cr3t", "key-of-ann"):
         assert secret not in str(shown)
         assert secret not in repr(settings)

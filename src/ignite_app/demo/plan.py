@@ -12,6 +12,7 @@ from typing import Any, Final
 import attrs
 
 from ignite_app.clock import Clock
+from ignite_app.demo.content import SITE
 from ignite_app.simulator.incidents import incident_of
 
 DEMO_START: Final = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -24,6 +25,10 @@ VMTAS: Final = (
     {"name": "mta4", "ip": "192.0.2.14", "cold": True},
 )
 """Three warm addresses and a cold one, each used for every ISP (documentation range of RFC 5737)."""
+
+SITE_DOMAIN: Final = SITE.removeprefix("https://")
+SITE_HERE: Final = "discountblog.localhost"
+"""The same site for a person's browser: names below localhost lead to this machine (RFC 6761 section 6.3)."""
 
 LIVE_RATE: Final = 60.0  # a minute of business in a second: a person can follow it
 ONCE_RATE: Final = 240.0
@@ -131,7 +136,11 @@ def settings_of(
         },
         "governance": {"generated_host_key": host_key, "apply_poll_seconds": 60 if fast else 15},
         "campaign": {"deadline_hours": 24},
-        "tracking": {"secret": secret.tracking, "base_url": f"http://127.0.0.1:{api_port}"},
+        "tracking": {
+            "secret": secret.tracking,
+            "base_url": f"http://127.0.0.1:{api_port}",
+            "owned_domains": [SITE_DOMAIN, SITE_HERE],
+        },
         "api": {
             "port": api_port,
             "keys": {"demo": secret.api_key},
