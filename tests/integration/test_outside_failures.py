@@ -235,9 +235,9 @@ def test_a_host_that_ssh_does_not_reach_is_tried_again(troubled: Troubled) -> No
 
 
 def test_accounting_files_that_are_away_are_read_when_they_are_back(troubled: Troubled) -> None:
-    said = troubled.retries("accounting files")
-    assert {line["worker"] for line in said} == {"ingest"}
-    assert "No such file or directory" in said[0]["detail"]
+    said = [line for line in troubled.log("ingest") if line["event"] == "ingest.unread"]
+    assert said
+    assert "No such file or directory" in said[0]["reason"]
 
 
 def test_people_who_click_while_the_api_is_dead_are_counted_when_it_lives_again(troubled: Troubled) -> None:

@@ -24,7 +24,7 @@ class SeveralFeeds:
         """Read every host in turn, another one first each time. Never raises: see `failures`."""
         names = list(self._feeds)
         self._first = (self._first + 1) % max(1, len(names))
-        failures: dict[str, str] = {}
+        failures = dict(self.failures)  # of a host whose turn does not come, what was known stays
         batches: list[FeedBatch] = []
         for name in names[self._first :] + names[: self._first]:
             if limit <= 0:
@@ -34,6 +34,7 @@ class SeveralFeeds:
             except PortFailure as failure:
                 failures[name] = failure.detail
                 continue
+            failures.pop(name, None)
             batches += found
             limit -= sum(len(batch.entries) for batch in found)
         self.failures = failures
