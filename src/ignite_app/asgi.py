@@ -2,6 +2,7 @@
 
 import asyncio
 
+import structlog
 from litestar import Litestar
 from litestar.types import ASGIApp
 
@@ -19,6 +20,7 @@ from ignite_app.live.hub import Hub
 from ignite_app.settings import PACKAGE
 from ignite_domain.errors import IgniteError
 
+log = structlog.get_logger("ignite.http")
 DASHBOARD = PACKAGE / "dashboard"
 
 
@@ -34,7 +36,8 @@ def application(container: Container) -> ASGIApp:
         try:
             missing = await asyncio.to_thread(pending, dsn)  # it connects, and may wait for that
         except IgniteError as failure:
-            return {"database": str(failure)}
+            log.warning("http.not_ready", detail=str(failure))
+            return {"database": "does not answer"}  # anybody may ask; where it is concerns nobody
         return {"migrations": ", ".join(missing)} if missing else {}
 
     api: Litestar = create_app(

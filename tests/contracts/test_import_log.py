@@ -64,6 +64,18 @@ async def test_beginning_takes_a_number_and_writes_the_new_names_down(log: Impor
     assert local.processed_key is None
 
 
+@pytest.mark.parametrize("rejected", [0, 2])
+async def test_only_a_file_with_rejected_rows_ends_with_a_rejects_file(log: ImportLog, rejected: int) -> None:
+    entry = await log.begin((await log.open("a.csv", "v", NOW)).id, MAILABLE, in_bucket=True)
+    faults = {"syntax": rejected} if rejected else {}
+    await log.merge_people(entry.id, [row("a@x.example")], warmup=False, rejected=faults, lines_done=4, now=NOW)
+    merged = await log.close(entry.id, ImportStatus.MERGED, NOW)
+    assert merged.rejects_key == "processed/001-JVC-Mailable.rejects.csv"  # a restart still has to write it
+    done = await log.close(entry.id, ImportStatus.DONE, NOW)
+    assert done.rejects_key == (merged.rejects_key if rejected else None)
+    assert done.processed_key == "processed/001-JVC-Mailable.csv"
+
+
 async def test_parking_is_written_down_before_it_is_done(log: ImportLog) -> None:
     entry = await log.open("a.csv", "v1", NOW)
     parked = await log.park(entry.id, "failed/a.csv", None, "binary")

@@ -112,7 +112,7 @@ async def test_what_cannot_happen_next_is_a_conflict_and_the_unknown_is_not_foun
     answer = await client.post(f"/api/v1/campaigns/{made}/resume")
     assert (answer.status_code, answer.json()["detail"]) == (
         409,
-        "a draft campaign cannot resume; it can: cancel, schedule",
+        "a draft campaign cannot resume; it can: schedule, cancel",
     )
     assert (await client.post("/api/v1/campaigns/999/pause")).status_code == 404
     assert (await client.get("/api/v1/campaigns/999")).status_code == 404

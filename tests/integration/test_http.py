@@ -1,5 +1,6 @@
 """The API on a real database: who gets in, what lists say, and how refusals look."""
 
+import re
 from collections.abc import AsyncIterator, MutableMapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from litestar import Litestar, get
 from litestar.params import FromPath
 from litestar.testing import AsyncTestClient
+from psycopg.types.json import Jsonb
 
 from ignite_adapters.postgres import events
 from ignite_adapters.postgres.pool import Pool, transaction
@@ -138,11 +140,58 @@ async def test_the_console_link_works_once_and_its_cookie_only_from_our_own_page
     assert "HttpOnly" in cookie
     assert "SameSite=strict" in cookie.replace("Strict", "strict")
     assert TOKEN not in cookie
-    assert (await client.get(f"/console/{TOKEN}")).status_code == 404
+    again = await client.get(f"/console/{TOKEN}", follow_redirects=False)
+    assert (again.status_code, "set-cookie" in again.headers) == (303, False)  # a signed-in browser just goes on
     assert (await client.get("/api/v1/loop")).status_code == 200
     own = str(client.base_url).rstrip("/")
     assert (await client.get("/api/v1/loop", headers={"Origin": own})).status_code == 200
     assert (await client.get("/api/v1/loop", headers={"Origin": "https://evil.example"})).status_code == 401
+    client.cookies.clear()
+    used = await client.get(f"/console/{TOKEN}", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert (used.status_code, used.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert 'action="/console"' in used.text
+    assert (await client.get(f"/console/{TOKEN}")).headers["content-type"] == "application/problem+json"
+
+
+async def test_an_api_key_signs_a_browser_in_and_its_name_is_the_author(client: Client) -> None:
+    own = {"Origin": str(client.base_url).rstrip("/")}
+    for origin in ({}, {"Origin": "null"}, {"Origin": "https://evil.example"}):
+        assert (await client.post("/console", data={"key": KEY}, headers=origin)).status_code == 403
+    signed = await client.post("/console", data={"key": KEY}, headers=own, follow_redirects=False)
+    assert (signed.status_code, signed.headers["location"]) == (303, "/")
+    cookie = signed.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "samesite=strict" in cookie.lower()
+    assert KEY not in cookie
+    md5 = "0" * 32
+    assert (await client.post("/api/v1/suppressions", json={"address": md5}, headers=own)).status_code == 201
+    (listed,) = (await client.get("/api/v1/suppressions")).json()["items"]
+    assert (listed["id"], listed["source"]) == (md5, "api:ann")
+
+
+async def test_who_tries_keys_is_made_to_wait_and_an_empty_key_is_none(client: Client) -> None:
+    own = {"Origin": str(client.base_url).rstrip("/")}
+    for wrong in ["", "wrong", KEY[:-1], TOKEN, "é" * 20]:
+        assert (await client.post("/console", data={"key": wrong}, headers=own)).status_code == 401
+    refused = await client.post("/console", data={"key": KEY}, headers=own)
+    assert refused.status_code == 429
+    assert 0 < int(refused.headers["retry-after"]) <= 60
+
+
+EXTERNAL = re.compile(r"""(?:src|href|action)\s*=\s*["']?\s*(?:https?:)?//|url\(\s*["']?(?:https?:)?//|@import""", re.I)
+
+
+async def test_no_page_refers_to_another_host_and_each_has_a_policy_that_forbids_it(client: Client) -> None:
+    for path in ["/", "/console", "/console/used", "/schema", "/schema/", "/schema/nope", "/health/live", "/nope"]:
+        answer = await client.get(path, headers={"Accept": "text/html"})
+        policy = answer.headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; "), path
+        assert not re.search(r"https?:|\*", policy), path
+        assert not EXTERNAL.search(answer.text), path
+    reference = (await client.get("/schema")).text
+    assert "What agents decided, newest first" in reference
+    for path in (await client.get("/schema/openapi.json")).json()["paths"]:
+        assert path in reference
 
 
 async def test_consoles_on_one_host_do_not_overwrite_each_others_cookie() -> None:
@@ -172,8 +221,15 @@ PROBLEMS = [
     ("/api/v1/broken/bug", 500, "the server could not do this; its log says why"),
     ("/api/v1/nope", 404, None),
     ("/api/v1/events?limit=0", 400, "limit: must be between 1 and 1000"),
-    ("/api/v1/events?limit=many", 400, None),
-    (f"/api/v1/events?limit={ADDRESS}", 400, None),
+    ("/api/v1/events?limit=many", 400, "limit: expected a whole number"),
+    (f"/api/v1/events?limit={ADDRESS}", 400, "limit: expected a whole number"),
+    (
+        "/api/v1/subscribers?after=ann%20smith&limit=all",
+        400,
+        "after: expected a whole number; limit: expected a whole number",
+    ),
+    ("/api/v1/signals?hours=ann%20smith", 400, "hours: expected a number"),
+    ("/api/v1/decisions/999999/commands", 404, "there is no such decision"),
     ("/api/v1/subscribers?email=not-an-address", 400, "not an e-mail address: syntax"),
     ("/api/v1/suppressions?after=zz%00", 400, "after: must be the last hash of the page before"),
     ("/api/v1/signals?hours=nan", 400, "hours: must be above 0 and at most 2160"),
@@ -192,6 +248,7 @@ async def test_an_error_is_a_problem_document_without_values(
     assert {"type", "title", "detail"} <= set(body)
     assert detail is None or body["detail"] == detail
     assert ADDRESS not in answer.text
+    assert "smith" not in answer.text
     assert (answer.headers.get("retry-after") == "5") == (status == 503)
 
 
@@ -341,6 +398,54 @@ async def test_a_decision_shows_the_commands_that_carried_it(client: Client, poo
     assert (shown["id"], shown["reason"], shown["evidence"]) == (decision, "deferrals rose", {"n": 200})
     [command] = (await client.get(f"/api/v1/decisions/{decision}/commands", headers=ANN)).json()["items"]
     assert (command["argv"], command["exit_status"]) == (["reload"], 0)
+
+
+FOUND_BY = [
+    ("", [5, 4, 3, 2, 1]),
+    ("action=throttle,probe", [4, 1]),
+    ("action=suppress", [5, 2]),
+    ("isp=yahoo", [4, 2, 1]),
+    ("isp=elsewhere", [5, 3]),
+    ("isp=yahoo&agent=throttle", [4, 1]),
+    ("standing=true", [4, 3]),  # no suppression, nothing that has ended or is only proposed
+    ("action=throttle,probe&limit=1", [4]),
+]
+
+
+async def test_decisions_are_found_by_provider_agent_action_and_standing_page_by_page(
+    client: Client, pool: Pool
+) -> None:
+    rows = [
+        ("yahoo", "throttle", "throttle", "verified", NOW, {}),
+        ("yahoo", "suppression", "suppress", "applied", None, {"recipients": 3}),
+        (None, "emergency", "emergency_halt", "failed", None, {}),
+        ("yahoo", "throttle", "probe", "applied", None, {}),
+        (None, "suppression", "suppress", "applied", None, {"recipients": 1}),
+    ]
+    async with transaction(pool) as conn:
+        await conn.execute("alter sequence mailing_engine_decisions_id_seq restart")
+        for isp, agent, action, status, ended, evidence in rows:
+            await conn.execute(
+                "insert into mailing_engine_decisions (at, until, isp, agent, action, target_type, target, reason, "
+                "rule, mode, status, ended_at, evidence) values (%s, %s, %s, %s, %s, 't', 't', 'r', 'x@1', 'act', "
+                "%s, %s, %s)",
+                (NOW, NOW + timedelta(hours=1), isp, agent, action, status, ended, Jsonb(evidence)),
+            )
+    for query, ids in FOUND_BY:
+        page = (await client.get(f"/api/v1/decisions?{query}", headers=ANN)).json()
+        assert [one["id"] for one in page["items"]] == ids, query
+    older = await client.get(f"/api/v1/decisions?action=throttle,probe&limit=1&before={page['next']}", headers=ANN)
+    assert [one["id"] for one in older.json()["items"]] == [1]
+    taken = (await client.get("/api/v1/decisions/suppressing", headers=ANN)).json()["items"]
+    assert [(one["isp"], one["decisions"], one["addresses"]) for one in taken] == [("yahoo", 1, 3), ("elsewhere", 1, 1)]
+    for wrong in ("isp=aol", "agent=boss", "action=throttle,shout"):
+        assert (await client.get(f"/api/v1/decisions?{wrong}", headers=ANN)).status_code == 400
+
+
+async def test_every_kind_of_agent_but_suppression_shows_the_rules_it_goes_by(client: Client) -> None:
+    rules = (await client.get("/api/v1/rules", headers=ANN)).json()["items"]
+    assert {one["agent"] for one in rules} == {"throttle", "reputation", "pool", "warmup", "emergency"}
+    assert all(one["says"] and one["lifetime_s"] > 0 for one in rules)
 
 
 async def test_an_accounting_file_shows_the_lines_that_could_not_be_read(client: Client, pool: Pool) -> None:

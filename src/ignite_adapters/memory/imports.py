@@ -96,7 +96,12 @@ class MemoryImportLog:
 
     async def close(self, entry_id: int, status: ImportStatus, now: datetime, error: str | None = None) -> ImportEntry:
         entry = self.entries[entry_id]
-        return self._keep(attrs.evolve(entry, status=status, error=error or entry.error))
+        none = status is ImportStatus.DONE and not sum(entry.rejected.values())
+        return self._keep(
+            attrs.evolve(
+                entry, status=status, error=error or entry.error, rejects_key=None if none else entry.rejects_key
+            )
+        )
 
     def is_suppressed(self, email: str) -> bool:
         return hash_of(email) in self.suppressed

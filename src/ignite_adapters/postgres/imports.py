@@ -69,6 +69,7 @@ returning {_COLUMNS}
 _CLOSE: Final = f"""
 update data_import_log
    set status = %(status)s, error = coalesce(%(error)s, error),
+       rejects_key = case when %(status)s = 'done' and rejected = 0 then null else rejects_key end,
        finished_at = case when %(status)s = 'merged' then null else %(now)s::timestamptz end
  where id = %(id)s
 returning {_COLUMNS}

@@ -1,5 +1,6 @@
 """What the API and the dashboard show: lists by keyset, and the counts of the 21 steps. Read only."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -7,7 +8,7 @@ import attrs
 from psycopg.rows import dict_row
 
 from ignite_adapters.postgres.pool import Pool, transaction
-from ignite_domain.governance.words import AgentKind
+from ignite_domain.governance.words import STANDING, Action, AgentKind
 from ignite_domain.isps import Isp
 
 Row = dict[str, Any]
@@ -24,14 +25,26 @@ select email_md5 as id, reason, source, since, expires from mailing_global_suppr
  where email_md5 > %(after)s order by email_md5 limit %(limit)s
 """
 _IMPORTS: Final = """
-select id, original_key, processed_key, rejects_key, classification, reasons, status, error, row_count, inserted,
+select id, original_key, processed_key, case when status = 'done' and rejected > 0 then rejects_key end as rejects_key,
+       classification, reasons, status, error, row_count, inserted,
        updated, unchanged, rejected, rejected_by_reason, started_at, finished_at
   from data_import_log where id < %(before)s order by id desc limit %(limit)s
 """
 _DECISIONS: Final = """
 select id, at, until, isp, agent, action, target_type, target, reason, rule, mode, status, status_note, evidence,
        parameters, undoes, ended_at
-  from mailing_engine_decisions where id < %(before)s order by id desc limit %(limit)s
+  from mailing_engine_decisions
+ where id < %(before)s
+   and (%(isp)s::text is null or coalesce(isp, 'elsewhere') = %(isp)s)
+   and (%(agent)s::text is null or agent = %(agent)s)
+   and (%(actions)s::text[] is null or action = any(%(actions)s))
+   and (not %(standing)s::boolean or (status = any(%(in_force)s) and ended_at is null and action <> %(suppress)s))
+ order by id desc limit %(limit)s
+"""
+_SUPPRESSING: Final = """
+select coalesce(isp, 'elsewhere') as isp, count(*) as decisions, max(at) as last,
+       coalesce(sum((evidence->>'recipients')::bigint), 0)::bigint as addresses
+  from mailing_engine_decisions where action = %(suppress)s group by 1 order by addresses desc, isp
 """
 _EVENTS: Final = """
 select id, event_type, event_at, subscriber_id, campaign_id, variant_id, isp, verdict, metadata
@@ -47,6 +60,7 @@ _COMMANDS: Final = """
 select id, host, knob, generation, decision_id, argv, state, exit_status, output, read_back, created_at, finished_at
   from mailing_engine_commands where decision_id = %(decision)s order by id
 """
+_DECIDED: Final = "select id from mailing_engine_decisions where id = %(decision)s"
 
 _FEEDS: Final = """
 select source as id, path, byte_offset, line, ingested, rejected, updated_at,
@@ -125,11 +139,38 @@ class ReadingRoom:
     async def imports(self, before: int, limit: int) -> list[Row]:
         return await self._rows(_IMPORTS, before=before, limit=limit)
 
-    async def decisions(self, before: int, limit: int) -> list[Row]:
-        return await self._rows(_DECISIONS, before=before, limit=limit)
+    async def decisions(
+        self,
+        before: int,
+        limit: int,
+        isp: str | None = None,
+        agent: str | None = None,
+        actions: Sequence[str] | None = None,
+        *,
+        standing: bool = False,
+    ) -> list[Row]:
+        """Newest first. `isp` "elsewhere" finds those of no provider of ours; `standing` those in force, in which
+        suppressions, that last a year, are not counted."""
+        return await self._rows(
+            _DECISIONS,
+            before=before,
+            limit=limit,
+            isp=isp,
+            agent=agent,
+            actions=None if actions is None else list(actions),
+            standing=standing,
+            in_force=[status.value for status in STANDING],
+            suppress=Action.SUPPRESS.value,
+        )
 
-    async def commands(self, decision: int) -> list[Row]:
-        return await self._rows(_COMMANDS, decision=decision)
+    async def suppressing(self) -> list[Row]:
+        """How many addresses suppression agents took out, by provider: `isp decisions addresses last`."""
+        return await self._rows(_SUPPRESSING, suppress=Action.SUPPRESS.value)
+
+    async def commands(self, decision: int) -> list[Row] | None:
+        """What carried a decision to the MTA; None if there is no such decision."""
+        rows = await self._rows(_COMMANDS, decision=decision)
+        return rows if rows or await self._rows(_DECIDED, decision=decision) else None
 
     async def feeds(self, after: str, limit: int) -> list[Row]:
         """Accounting files, how far they are read, and the first `SHOWN_REJECTS` lines that could not be."""

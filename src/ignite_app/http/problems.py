@@ -1,7 +1,8 @@
 """Every error as `application/problem+json`, with no address and no secret in it."""
 
+import re
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from litestar import Request, Response
@@ -42,14 +43,25 @@ def on_domain_error(_: Request[Any, Any, Any], error: IgniteError) -> Response[d
 
 
 def on_http_error(_: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, Any]]:
-    more: dict[str, Any] = {}
-    if isinstance(error, ValidationException) and isinstance(error.extra, list):
-        more["errors"] = [
-            {"field": str(one.get("key", "")), "message": redact(str(one.get("message", "")))}
-            for one in error.extra
-            if isinstance(one, dict)
-        ]
-    return problem(error.status_code, str(error.detail), **more)
+    if isinstance(error, ValidationException):
+        return _invalid(error)
+    return problem(error.status_code, str(error.detail))
+
+
+EXPECTED: Final = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text"}
+_EXPECTED: Final = re.compile(r"Expected `(\w+)")
+
+
+def _invalid(error: ValidationException) -> Response[dict[str, Any]]:
+    """Parameters that could not be read. The framework's own words quote the address asked for, values included."""
+    wrong = []
+    for one in error.extra if isinstance(error.extra, list) else []:
+        if isinstance(one, dict) and (field := str(one.get("key") or "")):
+            found = _EXPECTED.match(str(one.get("message", "")))
+            kind = EXPECTED.get(found[1]) if found else None
+            wrong.append({"field": redact(field), "message": f"expected {kind}" if kind else "cannot be read"})
+    detail = "; ".join(f"{one['field']}: {one['message']}" for one in wrong)
+    return problem(error.status_code, detail or "the request cannot be read", **({"errors": wrong} if wrong else {}))
 
 
 def on_any_error(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:

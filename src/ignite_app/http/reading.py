@@ -1,5 +1,6 @@
 """The read routes under /api/v1, and suppressions by hand. Decode, call, return."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -13,6 +14,10 @@ from ignite_adapters.postgres.reading import ReadingRoom, Row, loop_counts
 from ignite_app.clock import Clock
 from ignite_app.http.bodies import decode
 from ignite_domain.errors import BadInput, NotFound
+from ignite_domain.governance.rules import RULES, Rule
+from ignite_domain.governance.signals import ELSEWHERE
+from ignite_domain.governance.words import Action, AgentKind
+from ignite_domain.isps import Isp
 from ignite_domain.subscribers import EmailAddress, SuppressionReason, SuppressionStore
 from ignite_domain.subscribers.address import hash_of, md5_in
 
@@ -49,6 +54,25 @@ def _limit(limit: int) -> int:
 def _key(number: int) -> int:
     """An id to read on from; every number outside the ids' range stands for its end."""
     return min(max(number, 0), _LAST)
+
+
+def _one_of(field: str, text: str | None, words: Iterable[str]) -> str | None:
+    if text is not None and text not in (known := [str(word) for word in words]):
+        raise BadInput(f"{field}: must be one of {', '.join(known)}")
+    return text
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    return {
+        "id": rule.id,
+        "agent": rule.agent,
+        "says": rule.says,
+        "signal": rule.signal,
+        "scope": rule.scope,
+        "action": rule.action,
+        "parameters": dict(rule.parameters),
+        "lifetime_s": rule.lifetime.total_seconds(),
+    }
 
 
 def _hash(text: str) -> str:
@@ -105,14 +129,46 @@ def routes(deps: ReadingDeps) -> list[Any]:
         return _page(await room.imports(_key(before), _limit(limit)), limit)
 
     @get("/api/v1/decisions", tags=["decisions"])
-    async def decisions(before: FromQuery[int] = _LAST, limit: FromQuery[int] = 100) -> dict[str, Any]:
-        """What agents decided, newest first, with reason, rule and evidence."""
-        return _page(await room.decisions(_key(before), _limit(limit)), limit)
+    async def decisions(
+        before: FromQuery[int] = _LAST,
+        limit: FromQuery[int] = 100,
+        isp: FromQuery[str | None] = None,
+        agent: FromQuery[str | None] = None,
+        action: FromQuery[str | None] = None,
+        standing: FromQuery[bool] = False,
+    ) -> dict[str, Any]:
+        """What agents decided, newest first, with reason, rule and evidence.
+
+        `isp`: a provider, or `elsewhere` for decisions of none; `action`: one or several, by commas; `standing`:
+        only what is in force now, suppressions left out.
+        """
+        rows = await room.decisions(
+            _key(before),
+            _limit(limit),
+            _one_of("isp", isp, [*Isp, ELSEWHERE]),
+            _one_of("agent", agent, AgentKind),
+            None if action is None else [_one_of("action", one, Action) or "" for one in action.split(",")],
+            standing=standing,
+        )
+        return _page(rows, limit)
+
+    @get("/api/v1/decisions/suppressing", tags=["decisions"])
+    async def suppressing() -> dict[str, Any]:
+        """How many addresses suppression agents took out, by provider."""
+        return {"items": await room.suppressing(), "next": None}
+
+    @get("/api/v1/rules", tags=["agents"])
+    async def rules() -> dict[str, Any]:
+        """The table that the agents go by, as `ignite rules explain` prints it."""
+        return {"items": [_rule(rule) for rule in RULES], "next": None}
 
     @get("/api/v1/decisions/{decision:int}/commands", tags=["decisions"])
     async def commands(decision: FromPath[int]) -> dict[str, Any]:
         """The commands that carried a decision to the MTA, with exit status and what was read back."""
-        return {"items": await room.commands(_key(decision)), "next": None}
+        items = await room.commands(_key(decision))
+        if items is None:
+            raise NotFound("there is no such decision")
+        return {"items": items, "next": None}
 
     @get("/api/v1/agents", tags=["agents"])
     async def agents() -> dict[str, Any]:
@@ -143,5 +199,5 @@ def routes(deps: ReadingDeps) -> list[Any]:
             await room.events(_key(before), _limit(limit), None if subscriber is None else _key(subscriber)), limit
         )
 
-    lists = [loop, subscribers, suppressions, imports, decisions, commands, agents, signals, feeds, events]
-    return [*lists, suppress, release]
+    lists = [loop, subscribers, suppressions, imports, decisions, suppressing, commands, agents, rules, signals, feeds]
+    return [*lists, events, suppress, release]

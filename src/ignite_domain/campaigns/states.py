@@ -48,6 +48,9 @@ NEXT: Final[dict[tuple[CampaignStatus, Verb], CampaignStatus]] = {
     (CampaignStatus.PAUSED, Verb.CANCEL): CampaignStatus.CANCELLED,
 }
 
+OF_PEOPLE: Final = (Verb.SCHEDULE, Verb.PAUSE, Verb.RESUME, Verb.CANCEL)
+"""What a person may ask for; the other verbs are the driver's."""
+
 ENDED: Final[frozenset[CampaignStatus]] = frozenset({CampaignStatus.FINISHED, CampaignStatus.CANCELLED})
 
 
@@ -56,7 +59,7 @@ def after(status: CampaignStatus, verb: Verb) -> CampaignStatus:
     try:
         return NEXT[status, verb]
     except KeyError:
-        can = sorted(v.value for s, v in NEXT if s is status)
+        can = [v.value for v in OF_PEOPLE if (status, v) in NEXT]
         raise Conflict(
             f"a {status.value} campaign cannot {verb.value}; it can: {', '.join(can) or 'nothing, it has ended'}"
         ) from None

@@ -130,4 +130,4 @@ class ImportLog(Protocol):
         """The same for a batch of a suppression file; people whose hash is listed become suppressed."""
 
     async def close(self, entry_id: int, status: ImportStatus, now: datetime, error: str | None = None) -> ImportEntry:
-        """Set `merged`, or one of the ends `done`, `held`, `failed`."""
+        """Set `merged`, or one of the ends `done`, `held`, `failed`. Done without a rejected row: no rejects file."""

@@ -27,9 +27,11 @@ def test_verbs_lead_where_the_table_says(name: str, start: S, verbs: list[V], en
     assert start is end
 
 
-def test_a_refusal_names_what_is_possible() -> None:
-    with pytest.raises(Conflict, match=r"a draft campaign cannot resume; it can: cancel, schedule"):
+def test_a_refusal_names_what_a_person_can_ask_for() -> None:
+    with pytest.raises(Conflict, match=r"a draft campaign cannot resume; it can: schedule, cancel$"):
         after(S.DRAFT, V.RESUME)
+    with pytest.raises(Conflict, match=r"a sending campaign cannot schedule; it can: pause, cancel$"):
+        after(S.SENDING, V.SCHEDULE)
     with pytest.raises(Conflict, match="it has ended"):
         after(S.FINISHED, V.CANCEL)
 
