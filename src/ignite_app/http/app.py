@@ -1,6 +1,7 @@
 """Puts the HTTP rooms together into one Litestar application. Decides headers, limits and order only.
 
-Open without a key are `/health/*`, `/t/*`, `/u/*`, the site's beacon, the console's empty page and `/schema`.
+Open without a key are `/health/*`, `/t/*`, `/u/*`, the site's beacon, the console's empty page with its
+sign-in, and `/schema`.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -11,16 +12,20 @@ import attrs
 from litestar import Litestar, Response, get
 from litestar.datastructures import MutableScopeHeaders
 from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
 from litestar.types import Message, Scope
 
-from ignite_app.http import problems
+from ignite_app.http import problems, sign_in
 from ignite_app.http.auth import Gatekeeper
+from ignite_app.http.pages import SHELL_CSP
+from ignite_app.http.reference import ReferencePage
 
 MAX_BODY: Final = 1 << 20  # bytes; nothing that is posted here is larger
 SECURITY: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": SHELL_CSP,
 }
 Probe = Callable[[], Awaitable[dict[str, str]]]
 
@@ -60,13 +65,19 @@ def create_app(deps: HttpDeps) -> Litestar:
         return Response({"status": "ok"})
 
     return Litestar(
-        route_handlers=[live, ready, *deps.gatekeeper.routes(), *deps.routes],
+        route_handlers=[live, ready, *sign_in.routes(deps.gatekeeper), *deps.routes],
         middleware=[deps.gatekeeper.middleware],
         exception_handlers=problems.HANDLERS,
         request_max_body_size=MAX_BODY,
         before_send=[_harden],
         lifespan=list(deps.lifespan),
-        openapi_config=OpenAPIConfig(title="IGNITE", version="1", path="/schema"),
+        openapi_config=OpenAPIConfig(
+            title="IGNITE",
+            version="1",
+            path="/schema",
+            use_handler_docstrings=True,
+            render_plugins=[ReferencePage(), JsonRenderPlugin(), YamlRenderPlugin()],
+        ),
         logging_config=None,
         debug=False,
     )

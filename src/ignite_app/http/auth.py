@@ -1,4 +1,4 @@
-"""Who may call: named API keys, and a console cookie that a one-time link sets.
+"""Who may call: named API keys, and a console cookie that a one-time link or a key sets (`sign_in`).
 
 Guards everything below /api/v1 except the beacon; decides nothing about what a caller may do. The key's
 name is the author in the audit.
@@ -12,13 +12,7 @@ from urllib.parse import urlsplit
 
 import attrs
 import orjson
-from litestar import Response, get
-from litestar.datastructures import Cookie
 from litestar.enums import ScopeType
-from litestar.exceptions import NotFoundException
-from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath
-from litestar.response import Redirect
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from ignite_app.http.problems import PROBLEM
@@ -60,26 +54,46 @@ class Gatekeeper:
     link_used: bool = False
 
     def cookie_name(self) -> str:
-        """Of its own for every token: consoles on other ports of 127.0.0.1 share the jar."""
-        return f"{COOKIE}_{hashlib.sha256(self.console_token.encode()).hexdigest()[:8]}"
+        """Of its own for every server's secrets: consoles on other ports of 127.0.0.1 share the jar."""
+        secrets = "\0".join([self.console_token, *sorted(self.keys.values())])
+        return f"{COOKIE}_{hashlib.sha256(secrets.encode()).hexdigest()[:8]}"
 
-    def cookie_value(self) -> str:
-        """What the console's cookie must hold; it dies with the token."""
-        return hmac.new(self.console_token.encode(), b"ignite console", hashlib.sha256).hexdigest()
+    def cookie_value(self, name: str | None = None) -> str:
+        """What the console's cookie must hold, of the link or of the key called `name`; it dies with that secret."""
+        secret = self.console_token if name is None else self.keys[name]
+        return hmac.new(secret.encode(), b"ignite console", hashlib.sha256).hexdigest()
+
+    def take_link(self, token: str) -> bool:
+        """Whether `token` opens the one-time link now; it never does again."""
+        fits = bool(self.console_token) and hmac.compare_digest(token.encode(), self.console_token.encode())
+        if not fits or self.link_used:
+            return False
+        self.link_used = True
+        return True
+
+    def name_of(self, given: str) -> str | None:
+        """Whose key this is, or None."""
+        found = None
+        for name, key in self.keys.items():  # all of them, so that timing tells nothing
+            if key and hmac.compare_digest(given.encode(), key.encode()):
+                found = name
+        return found
 
     def author(self, headers: Mapping[str, str], *, same_origin: bool) -> str | None:
         """The name of the caller, or None. A cookie counts only for requests from our own pages."""
         given = headers.get("x-api-key") or _bearer(headers.get("authorization", ""))
         if given:
-            found = None
-            for name, key in self.keys.items():  # all of them, so that timing tells nothing
-                if key and hmac.compare_digest(given.encode(), key.encode()):
-                    found = name
-            return found
+            return self.name_of(given)
         shown = _cookie(headers.get("cookie", ""), self.cookie_name())
-        if self.console_token and shown is not None and same_origin:
-            return CONSOLE_AUTHOR if hmac.compare_digest(shown.encode(), self.cookie_value().encode()) else None
-        return None
+        if shown is None or not same_origin:
+            return None
+        found = None
+        if self.console_token and hmac.compare_digest(shown.encode(), self.cookie_value().encode()):
+            found = CONSOLE_AUTHOR
+        for name, key in self.keys.items():
+            if key and hmac.compare_digest(shown.encode(), self.cookie_value(name).encode()):
+                found = name
+        return found
 
     def middleware(self, app: ASGIApp) -> ASGIApp:
         """ASGI middleware: 401, or a closed WebSocket, before anything else runs."""
@@ -121,18 +135,3 @@ class Gatekeeper:
                 await send({"type": "http.response.body", "body": body, "more_body": False})
 
         return guarded
-
-    def routes(self) -> list[HTTPRouteHandler]:
-        @get("/console/{token:str}", include_in_schema=False)
-        async def sign_in(token: FromPath[str]) -> Response[Any]:
-            """The one-time link: sets the console's cookie and goes to the live page."""
-            fits = self.console_token and hmac.compare_digest(token.encode(), self.console_token.encode())
-            if not fits or self.link_used:
-                raise NotFoundException("this link is not valid, or was used already")
-            self.link_used = True
-            cookie = Cookie(
-                key=self.cookie_name(), value=self.cookie_value(), httponly=True, samesite="strict", path="/"
-            )
-            return Redirect("/", status_code=303, cookies=[cookie])
-
-        return [sign_in]

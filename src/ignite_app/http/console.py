@@ -13,28 +13,28 @@ from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
+from ignite_app.http.pages import page
+
 _CSP: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-_UNBUILT: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>IGNITE: dashboard not built</title>
-<body style="font:1rem/1.6 system-ui;max-width:38rem;margin:15vh auto;padding:0 1rem">
-<h1>The dashboard is not built</h1><p>The API works. This installation runs from sources; build the pages once with
-<code>make dashboard</code> and start the server again.</p>"""
+_UNBUILT: Final = """<h1>The dashboard is not built</h1><p>The API works. This installation runs from sources; build
+the pages once with <code>make dashboard</code> and start the server again.</p>"""
 FOREVER_SECONDS: Final = 31_536_000
 
 
 def routes(folder: Path) -> list[HTTPRouteHandler]:
     """The handlers, for the app factory. `folder` holds index.html and assets/; both are read once, here."""
-    page = folder / "index.html"
-    index = page.read_text(encoding="utf-8") if page.is_file() else None
+    built = folder / "index.html"
+    index = built.read_text(encoding="utf-8") if built.is_file() else None
     files = {file.name: file.read_bytes() for file in (folder / "assets").glob("*")} if index else {}
 
     @get("/", include_in_schema=False)
     async def console() -> Response[str]:
-        headers = {"Cache-Control": "no-cache", "Content-Security-Policy": _CSP}
         if index is None:
-            return Response(_UNBUILT, status_code=503, media_type=MediaType.HTML)
+            return page("IGNITE: dashboard not built", _UNBUILT, 503)
+        headers = {"Cache-Control": "no-cache", "Content-Security-Policy": _CSP, "Referrer-Policy": "same-origin"}
         return Response(index, media_type=MediaType.HTML, headers=headers)
 
     @get("/assets/{name:str}", include_in_schema=False)

@@ -305,11 +305,15 @@ def _suppress_decisions(gathered: _Gathered, now: datetime) -> list[Decision]:
             agent=AgentKind.SUPPRESSION,
             action=Action.SUPPRESS,
             target_type=TargetType.ADDRESS,
-            target=f"{len(gathered.recipients[index])} addresses",
-            reason=f"the reply {rule} says that mail to them is pointless",
+            target=_addresses(len(gathered.recipients[index])),
+            reason=f"the reply {rule} says that mail there is pointless",
             rule=SUPPRESS_RULE,
             evidence={"reply_rule": rule, "recipients": len(gathered.recipients[index])},
             status=DecisionStatus.APPLIED,
         )
         for (isp, rule), index in gathered.asked.items()
     ]
+
+
+def _addresses(count: int) -> str:
+    return "1 address" if count == 1 else f"{count} addresses"

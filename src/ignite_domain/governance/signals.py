@@ -242,7 +242,7 @@ class SignalProcessor:
         return figures(stream.inside(seconds, _minute(now)), signal) if stream else Seen()
 
     def since(self, isp: str, scope_type: str, scope: str, signal: Signal, at: datetime) -> Seen:
-        """n and x in whole minutes after the one of `at`, as far back as an hour is kept."""
+        """n and x in whole minutes after the one of `at`; more than an hour back, in whole hours after its own."""
         stream = self._streams.get((isp, scope_type, scope))
         return figures(stream.since(_minute(at)), signal) if stream else Seen()
 
@@ -350,7 +350,7 @@ class SignalProcessor:
             minutes = range(number * HISTORY_MINUTES, (number + 1) * HISTORY_MINUTES)
             total = stream.total(minutes)
         points = []
-        for signal in (Signal.DEFERRAL, Signal.BOUNCE, Signal.COMPLAINT):
+        for signal in (Signal.DEFERRAL, Signal.BOUNCE, Signal.REFUSAL, Signal.COMPLAINT):
             seen = figures(total, signal) if total else Seen()
             points.append(HistoryPoint(at, isp, signal.value, seen.n, seen.x))
         return points
