@@ -8,8 +8,9 @@ from litestar.types import ASGIApp
 
 from ignite_adapters.postgres.migrate import pending
 from ignite_app.container import Container
-from ignite_app.http import accounting, campaigns, console, flows, reading, site, site_events, tracking
+from ignite_app.http import accounting, alerts, campaigns, console, flows, reading, site, site_events, tracking
 from ignite_app.http.accounting import PushDeps
+from ignite_app.http.alerts import AlertDeps
 from ignite_app.http.app import HttpDeps, create_app
 from ignite_app.http.auth import Gatekeeper
 from ignite_app.http.campaigns import CampaignDeps
@@ -49,6 +50,7 @@ def application(container: Container) -> ASGIApp:
                 *flows.routes(FlowDeps(container.flows(), clock)),
                 *tracking.routes(visits),
                 *site_events.routes(visits),
+                *alerts.routes(AlertDeps(container.alerts(), container.log_book(), container.reported(), clock)),
                 *accounting.routes(PushDeps(container.pushed(), container.push_secrets(), clock)),
                 *console.routes(DASHBOARD),
                 hub.handler(),

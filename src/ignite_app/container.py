@@ -12,11 +12,13 @@ from typing import Any
 
 from dependency_injector import containers, providers
 
+from ignite_adapters.alerts import EmailChannel, WebhookChannel
 from ignite_adapters.directory import DirectoryBucket
 from ignite_adapters.dns import DnsMxLookup
 from ignite_adapters.memory.bucket import MemoryBucket
 from ignite_adapters.pmta.smtp import SmtpInjector
 from ignite_adapters.pmta.ssh import SshConsole
+from ignite_adapters.postgres.alerts import AlertStore
 from ignite_adapters.postgres.campaign_reading import CampaignReader
 from ignite_adapters.postgres.campaigns import PostgresCampaignStore
 from ignite_adapters.postgres.commands import PostgresCommandStore, PostgresInjectionControls
@@ -28,9 +30,11 @@ from ignite_adapters.postgres.leases import Lease, lease
 from ignite_adapters.postgres.live import LiveFeed
 from ignite_adapters.postgres.pushed import PushedFiles
 from ignite_adapters.postgres.report import ReportReader
+from ignite_adapters.postgres.reported import ReportedRates
 from ignite_adapters.postgres.sends import PostgresSendLedger
 from ignite_adapters.postgres.subscribers import PostgresSubscriberStore
 from ignite_adapters.postgres.suppressions import PostgresSuppressionStore
+from ignite_adapters.postgres.tallies import LogBook
 from ignite_adapters.postgres.tracking import PostgresTrackingStore
 from ignite_adapters.postgres.verification import PostgresVerificationStore
 from ignite_adapters.postgres.warmup import PostgresWarmupStore
@@ -50,6 +54,7 @@ from ignite_app.workers.partitions import PartitionKeeper
 from ignite_app.workers.send import BatchSendWorker
 from ignite_app.workers.verify import EmailVerifier
 from ignite_app.workers.warmup import WarmupPlanner, cold_pairs
+from ignite_app.workers.watch import Channel, Watch
 from ignite_domain.campaigns import ResolveDoubts, SendBatch
 from ignite_domain.experiments import DecideTests
 from ignite_domain.governance.orchestrator import Orchestrator
@@ -77,6 +82,16 @@ def _bucket(settings: Settings) -> ImportBucket:
 def _verifier(settings: Settings) -> HttpAddressVerifier | None:
     third = settings.verifier
     return HttpAddressVerifier(third.url, str(third.api_key), timeout=third.timeout_seconds) if third.url else None
+
+
+def _channels(settings: Settings) -> list[Channel]:
+    chosen, pmta = settings.alerts, settings.pmta
+    channels: list[Channel] = []
+    if chosen.webhook_url:
+        channels.append(WebhookChannel(chosen.webhook_url))
+    if chosen.email_to:
+        channels.append(EmailChannel(pmta.host, pmta.smtp_port, chosen.email_from, chosen.email_to))
+    return channels
 
 
 def _warm(vmtas: tuple[VmtaSettings, ...]) -> tuple[str, ...]:
@@ -220,6 +235,23 @@ class Container(containers.DeclarativeContainer):
         base_rate=settings.provided.governance.queue_rate_per_hour,
         idle=settings.provided.governance.apply_poll_seconds,
     )
+    log_book = providers.Factory(LogBook, pool)
+    alerts = providers.Factory(AlertStore, pool)
+    reported = providers.Factory(ReportedRates, pool)
+    watch = providers.Factory(
+        Watch,
+        log_book,
+        alerts,
+        providers.Callable(_channels, settings),
+        providers.Callable(
+            lambda s, console: console if s.pmta.ssh_key and s.pmta.ssh_host_key else None, settings, console
+        ),
+        clock,
+        poll_seconds=settings.provided.alerts.poll_seconds,
+        stalled=providers.Callable(lambda s: timedelta(minutes=s.accounting.stalled_minutes), settings),
+        skew=providers.Callable(lambda s: timedelta(seconds=s.accounting.skew_seconds), settings),
+        quiet=providers.Callable(lambda s: timedelta(minutes=s.alerts.repeat_minutes), settings),
+    )
     partitions = providers.Factory(
         PartitionKeeper,
         pool,
@@ -239,6 +271,7 @@ WORKERS: dict[str, str] = {
     "flow": "flow",
     "ingest": "ingest",
     "execute": "execute",
+    "watch": "watch",
     "partitions": "partitions",
 }
 """Worker names (`ignite work NAME…`) and their providers."""

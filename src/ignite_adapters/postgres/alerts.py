@@ -12,7 +12,6 @@ import attrs
 from ignite_adapters.postgres.pool import Pool, transaction
 from ignite_domain.governance.health import Finding
 
-_COLUMNS: Final = "id, kind, subject, text, first_seen, last_seen, ended_at"
 _OPEN: Final = """
 insert into mailing_engine_alerts as a (kind, subject, text, first_seen, last_seen)
 select kind, subject, text, %(now)s, %(now)s
@@ -27,16 +26,16 @@ update mailing_engine_alerts set ended_at = %(now)s
                     where t.kind = mailing_engine_alerts.kind and t.subject = mailing_engine_alerts.subject)
 returning id
 """
-_LIST: Final = (
-    f"select {_COLUMNS} from mailing_engine_alerts "  # noqa: S608  # constants of ours
-    "where id < %(before)s and (ended_at is null or not %(open)s) order by id desc limit %(limit)s"
-)
+_LIST: Final = """
+select id, kind, subject, text, first_seen, last_seen, ended_at from mailing_engine_alerts
+ where id < %(before)s and (ended_at is null or not %(open)s) order by id desc limit %(limit)s
+"""
 # `what` is begun for an open alert of which nothing was told yet, ended for one that was told and is over.
 # `quiet_since`: anything told after it about the same kind and subject makes this one wait. The webhook waits
 # only with what begins: its end is told at once, so that whoever was called knows.
-_DUE: Final = (
-    f"select {_COLUMNS}, case when ended_at is null then 'begun' else 'ended' end "  # noqa: S608  # constants of ours
-    """
+_DUE: Final = """
+select id, kind, subject, text, first_seen, last_seen, ended_at,
+       case when ended_at is null then 'begun' else 'ended' end
   from mailing_engine_alerts a
  where (a.ended_at is null or a.ended_at >= %(oldest)s)
    and (a.ended_at is not null) = exists (
@@ -50,7 +49,6 @@ _DUE: Final = (
           and (%(each)s or t.what = 'begun')))
  order by id
 """
-)
 _TOLD: Final = """
 insert into mailing_engine_alert_tellings (alert_id, channel, what, told_at) values (%s, %s, %s, %s)
 on conflict do nothing
@@ -95,7 +93,7 @@ class AlertStore:
             await conn.execute(_PRUNE, (now - KEEP,))
         return sum(1 for _, new in begun if new), len(ended)
 
-    async def list(self, before: int, limit: int, *, open_only: bool = False) -> list[dict[str, Any]]:
+    async def listed(self, before: int, limit: int, *, open_only: bool = False) -> list[dict[str, Any]]:
         """Newest first."""
         async with transaction(self._pool) as conn:
             rows = await (await conn.execute(_LIST, {"before": before, "open": open_only, "limit": limit})).fetchall()

@@ -60,6 +60,7 @@ _BETWEEN: Final = """
 select coalesce(sum(records), 0) from mailing_engine_record_minutes
  where host = %s and at >= %s and at < %s and type = any(%s)
 """
+_READ_UNTIL: Final = "select read_until from mailing_engine_progress where read_until > '-infinity'"
 _TYPES: Final = "select host, type, records, first_at, last_at from mailing_engine_record_types order by host, type"
 _REPLIES: Final = """
 select isp, status, text, count, first_at, last_at from mailing_engine_unknown_replies
@@ -101,6 +102,12 @@ class LogBook:
         async with transaction(self._pool) as conn:
             row = await (await conn.execute(_BETWEEN, (host, first, last, list(types)))).fetchone()
         return int(row[0]) if row else 0
+
+    async def read_until(self) -> datetime | None:
+        """Every record that was logged before this instant has been ingested; None before the first time."""
+        async with transaction(self._pool) as conn:
+            row = await (await conn.execute(_READ_UNTIL)).fetchone()
+        return row[0] if row else None
 
     async def types(self) -> list[dict[str, Any]]:
         """Record types by host, of all time."""

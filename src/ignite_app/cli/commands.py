@@ -282,10 +282,19 @@ def status(*, config: Config = None, json: Json = False) -> int:
 
     async def run() -> dict[str, Any]:
         async with opened(settings) as parts:
-            return {"steps": await loop_counts(parts.pool), "open": await parts.container.report().progress()}
+            kinds, records = await parts.container.log_book().unknown_count()
+            return {
+                "steps": await loop_counts(parts.pool),
+                "open": await parts.container.report().progress(),
+                "unknown_replies": {"texts": kinds, "records": records},
+                "alerts": await parts.container.alerts().listed((1 << 63) - 1, 50, open_only=True),
+            }
 
     shown = asyncio.run(run())
-    emit(shown, as_json=json, lines=[f"{name:14} {count}" for part in shown.values() for name, count in part.items()])
+    counts = (shown["steps"], shown["open"], {f"unknown replies: {k}": v for k, v in shown["unknown_replies"].items()})
+    lines = [f"{name:14} {count}" for part in counts for name, count in part.items()]
+    lines += [f"ALERT {one['kind']} since {one['first_seen']:%Y-%m-%d %H:%M}: {one['text']}" for one in shown["alerts"]]
+    emit(shown, as_json=json, lines=lines)
     return GOOD
 
 

@@ -47,6 +47,7 @@ QUESTIONS: Final[dict[Reading, PmtaCommand]] = {
 PATHS: Final[dict[str, tuple[str, ...]]] = {
     # our name: where it stands below "data", the first that exists wins
     "status.out.recipients": ("status.traffic.total.out.rcp", "traffic.total.out.rcp"),
+    "status.queue.recipients": ("status.queue.smtp.rcp", "queue.smtp.rcp"),
     "queues": ("queue", "queues"),
     "queue.name": ("name", "queue"),
     "jobs": ("job", "jobs"),
@@ -91,6 +92,19 @@ def read(answers: Mapping[Reading, str]) -> HostState:
         ),
         delivered=int(str(delivered)),
     )
+
+
+def total(answer: str) -> tuple[int, int]:
+    """(recipients out since the host started, recipients that wait: 0 where it says none) of `show status`.
+
+    Raises MissingPath.
+    """
+    data = _data(Reading.STATUS, answer)
+    out = int(str(_at(data, "status.out.recipients")))
+    try:
+        return out, int(str(_at(data, "status.queue.recipients")))
+    except MissingPath:
+        return out, 0
 
 
 def missing(reading: Reading, answer: str) -> str | None:
