@@ -1,29 +1,19 @@
 """`Orchestrator`: validates what agents wish, settles conflicts, and turns it into changes of state.
 
-Decides which wishes become decisions, with which status, and what happens when a lifetime ends: a probe,
-judged on its own outcomes, then a release, or the restriction again for twice as long. It writes nothing;
-the ingestor saves what it returns together with the records that caused it.
+Decides which wishes become decisions, and with which status; what happens when a lifetime ends is decided in
+`recovery`. It writes nothing; the ingestor saves what it returns together with the records that caused it.
 """
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 import attrs
 
 from ignite_domain.governance.ports import StatusChange
-from ignite_domain.governance.rules import (
-    MAX_LIFETIME,
-    PROBE_FEW_OUTCOMES,
-    PROBE_LIFETIME,
-    PROBE_MESSAGES,
-    PROBE_MIN_OUTCOMES,
-    PROBE_TEST,
-    SIGNAL_OF,
-)
+from ignite_domain.governance.recovery import LEVERS, outcomes_of, scope_of, way_back
+from ignite_domain.governance.rules import MAX_LIFETIME, PROBE_TEST, SIGNAL_OF
 from ignite_domain.governance.signals import ELSEWHERE, HOST, SignalProcessor
-from ignite_domain.governance.streams import Seen
 from ignite_domain.governance.words import (
     OWNER,
     PMTA_LEVER,
@@ -39,7 +29,6 @@ from ignite_domain.governance.words import (
 )
 from ignite_domain.isps import Isp
 
-LEVERS: Final = PMTA_LEVER - {Action.PROBE, Action.RELEASE}
 STOPS: Final = frozenset({Action.PAUSE_QUEUE, Action.DISABLE_SOURCE, Action.QUARANTINE_IP, Action.EMERGENCY_HALT})
 """Actions that stop mail; one agent may stop only so much of a host without a person."""
 COVERS_ALL: Final = frozenset({Action.EMERGENCY_HALT, Action.PAUSE_QUEUE})
@@ -108,11 +97,10 @@ class Orchestrator:
 
         `lately`: what was released within `REENTRY`; the same restriction again lives twice as long each time.
         """
-        new: list[tuple[Decision, Mode, str]] = []
-        changes: list[StatusChange] = []
-        ended: set[int] = set()
-        self._end_lifetimes(standing, signals, now, new, changes, ended)
-        alive = [one for one in standing if one.id not in ended]
+        back = way_back(standing, signals, now)
+        new = [(one, self.mode_of(one.agent, one.isp), note) for one, note in back.decisions]
+        changes = back.changes
+        alive = [one for one in standing if one.id not in back.ended]
         for wish in sorted(wishes, key=_rank):
             self._settle_one(wish, alive, [one for one, _, _ in new], signals, now, lately, new, changes)
         return Settled(tuple(new), tuple(changes))
@@ -200,119 +188,6 @@ class Orchestrator:
             return DecisionStatus.PROPOSED, ""  # the executor writes here what it would have sent
         return DecisionStatus.PROPOSED, f"mode {mode}: decided and recorded, not acted on"
 
-    def _end_lifetimes(
-        self,
-        standing: Sequence[Decision],
-        signals: SignalProcessor,
-        now: datetime,
-        new: list[tuple[Decision, Mode, str]],
-        changes: list[StatusChange],
-        ended: set[int],
-    ) -> None:
-        by_id = {one.id: one for one in standing}
-        lifting = {one.parameters.get("of") for one in standing if one.action in (Action.PROBE, Action.RELEASE)}
-        released = {one.parameters.get("of") for one in standing if one.action is Action.RELEASE}
-        for one in standing:
-            assert one.id is not None
-            if one.action is Action.RELEASE:
-                continue  # the executor ends it together with what it undoes
-            if one.action is Action.PROBE:
-                if one.parameters.get("of") in released:
-                    continue  # its verdict has been given
-                self._judge(one, by_id.get(one.parameters.get("of")), signals, now, new, changes, ended)
-            elif now >= one.until and one.id not in lifting:
-                if one.action in LEVERS and one.status is not DecisionStatus.PROPOSED:
-                    new.append((_probe(one, now), self.mode_of(one.agent, one.isp), "its lifetime has ended"))
-                else:
-                    ended.add(one.id)
-                    changes.append(StatusChange(one.id, DecisionStatus.EXPIRED, "its lifetime has ended"))
-
-    def _judge(
-        self,
-        probe: Decision,
-        undone: Decision | None,
-        signals: SignalProcessor,
-        now: datetime,
-        new: list[tuple[Decision, Mode, str]],
-        changes: list[StatusChange],
-        ended: set[int],
-    ) -> None:
-        assert probe.id is not None
-        if undone is None:
-            ended.add(probe.id)
-            changes.append(StatusChange(probe.id, DecisionStatus.EXPIRED, "what it would undo has ended already"))
-            return
-        if probe.status is DecisionStatus.APPROVED:
-            return  # not on the host yet: nothing to judge
-        seen = outcomes_of(undone, signals, probe.at)
-        verdict = sprt(seen)
-        over = now >= probe.until
-        decided = over and seen.n >= PROBE_FEW_OUTCOMES
-        if verdict == "good" or (decided and verdict is None and seen.share <= PROBE_TEST.p_good * 2):
-            text = f"the probe was accepted: {seen.n - seen.x} of {seen.n}"
-            new.append((_release(probe, undone, seen, text, now), self.mode_of(undone.agent, undone.isp), ""))
-            _begin_afresh(undone, signals)
-        elif verdict == "bad" or decided:
-            text = f"the probe was refused: {seen.x} of {seen.n} not accepted"
-            ended.add(probe.id)
-            changes.append(StatusChange(probe.id, DecisionStatus.EXPIRED, text))
-            longer = min((undone.until - undone.at) * 2, MAX_LIFETIME)
-            assert undone.id is not None
-            changes.append(StatusChange(undone.id, None, f"{text}; held twice as long", until=now + longer))
-        elif over:
-            note = f"only {seen.n} outcomes to judge by so far"
-            changes.append(StatusChange(probe.id, None, note, until=now + PROBE_LIFETIME))
-
-
-def sprt(seen: Seen) -> str | None:
-    """Wald's test on a probe's outcomes: "good", "bad", or None while it must go on."""
-    test = PROBE_TEST
-    weight = seen.x * math.log(test.p_bad / test.p_good) + (seen.n - seen.x) * math.log(
-        (1 - test.p_bad) / (1 - test.p_good)
-    )
-    if weight >= test.accept:
-        return "bad"
-    if weight <= -test.accept and seen.n >= PROBE_MIN_OUTCOMES:
-        return "good"
-    return None
-
-
-def _scope_of(decision: Decision) -> tuple[str, str, str]:
-    """Where a decision's target is counted: (provider, scope type, scope)."""
-    label = decision.isp.value if decision.isp else HOST
-    match decision.target_type:
-        case TargetType.HOST:
-            return HOST, "host", HOST
-        case TargetType.IP | TargetType.JOB | TargetType.QUEUE:
-            return label, decision.target_type.value, decision.target
-        case _:
-            return label, "isp", label
-
-
-def outcomes_of(decision: Decision, signals: SignalProcessor, since: datetime) -> Seen:
-    """Attempts (all, retries included) and those that went wrong at a decision's target since an instant.
-
-    Wrong is what is not accepted for a reason of ours; for a decision about dead addresses they count too.
-    """
-    scope = _scope_of(decision)
-    seen = signals.since(*scope, Signal.ATTEMPT, since)
-    dead = signals.since(*scope, Signal.BOUNCE, since).x if decision.agent is AgentKind.EMERGENCY else 0
-    return Seen(seen.n, seen.x + dead)
-
-
-def _begin_afresh(undone: Decision, signals: SignalProcessor) -> None:
-    """Reset the alarms at what is released, at the provider, and, if that is released, at all that is in it."""
-    scope = _scope_of(undone)
-    label = scope[0]
-    signals.reset(*scope)
-    if label == HOST:
-        return
-    signals.reset(label, "isp", label)
-    if scope[1] == "isp":
-        for kind in ("ip", "job"):
-            for name in signals.scopes(label, kind):
-                signals.reset(label, kind, name)
-
 
 def _stop_share(wish: Decision, signals: SignalProcessor, now: datetime) -> float:
     label = wish.isp.value if wish.isp else ELSEWHERE
@@ -342,42 +217,4 @@ def _explains(standing: Decision, wish: Decision, signals: SignalProcessor) -> b
     if standing.agent is not wish.agent or standing.isp is not wish.isp:
         return False
     signal = SIGNAL_OF.get(wish.rule.partition("@")[0], Signal.ATTEMPT)
-    return signals.since(*_scope_of(wish), signal, standing.at).x < MIN_EVENTS
-
-
-def _probe(undone: Decision, now: datetime) -> Decision:
-    return Decision(
-        at=now,
-        until=now + PROBE_LIFETIME,
-        isp=undone.isp,
-        agent=undone.agent,
-        action=Action.PROBE,
-        target_type=undone.target_type,
-        target=undone.target,
-        reason=f"the {undone.action.value.replace('_', ' ')} has lived its time; {PROBE_MESSAGES} messages will tell",
-        rule="lifetime@1",
-        evidence={"of": undone.id, "since": undone.at.isoformat()},
-        parameters=_probe_parameters(undone),
-        status=DecisionStatus.APPROVED,
-    )
-
-
-def _probe_parameters(undone: Decision) -> Mapping[str, float | int | None]:
-    return {"of": undone.id, "messages": PROBE_MESSAGES}
-
-
-def _release(probe: Decision, undone: Decision, seen: Seen, text: str, now: datetime) -> Decision:
-    return Decision(
-        at=now,
-        until=now + PROBE_LIFETIME,
-        isp=undone.isp,
-        agent=undone.agent,
-        action=Action.RELEASE,
-        target_type=undone.target_type,
-        target=undone.target,
-        reason=text,
-        rule="probe@1",
-        evidence={"n": seen.n, "x": seen.x, "probe": probe.id},
-        parameters={"of": undone.id},
-        status=DecisionStatus.APPROVED,
-    )
+    return signals.since(*scope_of(wish), signal, standing.at).x < MIN_EVENTS

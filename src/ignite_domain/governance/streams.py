@@ -304,8 +304,10 @@ class Stream:
         return total
 
     def since(self, minute: int) -> Vector:
-        """Counts by code in the minutes after `minute`, as far back as an hour is kept."""
-        return _sum(vector for at, vector in self.minutes.items() if at > minute)
+        """Counts by code in the minutes after `minute`; more than an hour back, in the hours after its own."""
+        if minute >= self.minute - KEPT_MINUTES:
+            return _sum(vector for at, vector in self.minutes.items() if at > minute)
+        return _sum(vector for at, vector in self._hours() if at > minute // 60)
 
     def total(self, minutes: Iterable[int]) -> Vector:
         """Counts by code in these minutes, as far as they are kept."""

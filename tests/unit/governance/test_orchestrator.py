@@ -8,7 +8,8 @@ import attrs
 import pytest
 
 from governance_streams import IPS, START, outcome, steady
-from ignite_domain.governance.orchestrator import Orchestrator, Settled, sprt
+from ignite_domain.governance.orchestrator import Orchestrator, Settled
+from ignite_domain.governance.recovery import sprt
 from ignite_domain.governance.signals import OutcomeKind, Seen, Signal, SignalProcessor
 from ignite_domain.governance.words import (
     Action,
@@ -283,3 +284,64 @@ def test_the_providers_alarm_needs_new_events_after_one_job_was_stopped(since: i
     now = START + timedelta(minutes=25)
     pause = attrs.evolve(wish(Action.PAUSE_QUEUE, AgentKind.EMERGENCY, at=now), rule="bounce-rise@1")
     assert len(settle([pause], [job], now, signals).decisions) == decided
+
+
+def at_a_tenth(minutes: float = 20) -> list[Decision]:
+    halt = standing(wish(Action.PAUSE_QUEUE, AgentKind.EMERGENCY))
+    tenth = wish(
+        Action.PROBE,
+        AgentKind.EMERGENCY,
+        at=START + timedelta(minutes=30),
+        minutes=minutes,
+        parameters={"of": 1, "factor": 0.1},
+    )
+    return [halt, standing(tenth, 2)]
+
+
+def outcomes(good: int, dead: int) -> SignalProcessor:
+    at = START + timedelta(minutes=33)
+    signals = SignalProcessor()
+    signals.observe([*dead_at(dead, at), *(outcome(100 + n, at) for n in range(good))])
+    return signals
+
+
+def test_an_accepted_probe_of_a_halt_lets_out_a_tenth_of_the_rate() -> None:
+    halt = standing(wish(Action.PAUSE_QUEUE, AgentKind.EMERGENCY))
+    at = START + timedelta(minutes=33)
+    settled = settle([], [halt, probing()[1]], at, attempts(30, 0, at))
+    ((made, _, note),) = settled.decisions
+    assert (made.action, dict(made.parameters)) == (Action.PROBE, {"of": 1, "factor": 0.1})
+    assert note == "the first of two steps"
+    assert [(c.decision_id, c.status) for c in settled.changes] == [(2, DecisionStatus.SUPERSEDED)]
+
+
+@pytest.mark.parametrize(
+    ("good", "dead", "released"),
+    [
+        (199, 0, False),  # one outcome too few
+        (200, 0, True),  # 1 - 0.05 ** (1 / 200) = 1.49 %
+        (196, 4, True),  # the exact one-sided bound of 4 in 200 is 4.52 %
+        (195, 5, False),  # of 5 in 200 it is 5.18 %
+    ],
+)
+def test_a_halt_is_lifted_whole_after_200_outcomes_of_which_less_than_a_twentieth_may_be_bad(
+    good: int, dead: int, released: bool
+) -> None:
+    settled = settle([], at_a_tenth(), START + timedelta(minutes=34), outcomes(good, dead))
+    assert [d.action for d, _, _ in settled.decisions] == ([Action.RELEASE] if released else [])
+
+
+def test_too_few_people_for_the_whole_keep_the_tenth_and_it_says_so() -> None:
+    over = START + timedelta(minutes=51)
+    (change,) = settle([], at_a_tenth(), over, outcomes(60, 0)).changes
+    assert (change.decision_id, change.status) == (2, None)
+    assert "60 of 200 outcomes" in change.note
+    assert change.until is not None
+    assert change.until > over
+
+
+def test_a_tenth_that_meets_dead_addresses_is_a_halt_again_for_twice_as_long() -> None:
+    at = START + timedelta(minutes=34)
+    ended, held = settle([], at_a_tenth(), at, outcomes(4, 6)).changes
+    assert (ended.decision_id, ended.status) == (2, DecisionStatus.EXPIRED)
+    assert (held.decision_id, held.until) == (1, at + timedelta(minutes=60))

@@ -1,0 +1,236 @@
+"""The way back: what happens when a lifetime ends, and what a probe's outcomes say.
+
+Decides probes, releases and holds; a lifetime that ends becomes a probe, never a release. A stop of dead addresses or
+refusals (`HALTS`) comes back in two steps: to a tenth of the rate after the probe, whole after enough good outcomes.
+Source: governance page, "Hysteresis and recovery".
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+import attrs
+
+from ignite_domain.governance.ports import StatusChange
+from ignite_domain.governance.rules import (
+    MAX_LIFETIME,
+    PROBE_FEW_OUTCOMES,
+    PROBE_LIFETIME,
+    PROBE_MESSAGES,
+    PROBE_MIN_OUTCOMES,
+    PROBE_TEST,
+)
+from ignite_domain.governance.signals import HOST, SignalProcessor
+from ignite_domain.governance.streams import Seen
+from ignite_domain.governance.words import (
+    PMTA_LEVER,
+    Action,
+    AgentKind,
+    Decision,
+    DecisionStatus,
+    Signal,
+    TargetType,
+)
+from ignite_domain.inference import clopper_pearson
+
+LEVERS: Final = PMTA_LEVER - {Action.PROBE, Action.RELEASE}
+HALTS: Final = frozenset({Action.EMERGENCY_HALT, Action.PAUSE_QUEUE})
+"""What is released in two steps."""
+FIRST_STEP: Final = 0.1
+"""Share of the unrestricted rate that the first step lets out."""
+WHOLE_OUTCOMES: Final = 200
+WHOLE_BOUND: Final = 0.05
+"""A halt is lifted whole when so many outcomes have a one-sided 95 % Clopper-Pearson bound below this."""
+
+
+@attrs.define
+class WayBack:
+    """What the end of lifetimes asks for. `ended`: ids of decisions that are over."""
+
+    decisions: list[tuple[Decision, str]] = attrs.field(factory=list)  # with a note
+    changes: list[StatusChange] = attrs.field(factory=list)
+    ended: set[int] = attrs.field(factory=set)
+
+    def end(self, decision: Decision, status: DecisionStatus, note: str) -> None:
+        assert decision.id is not None
+        self.ended.add(decision.id)
+        self.changes.append(StatusChange(decision.id, status, note))
+
+
+def way_back(standing: Sequence[Decision], signals: SignalProcessor, now: datetime) -> WayBack:
+    """Let lifetimes end, and judge the probes that are out."""
+    found = WayBack()
+    by_id = {one.id: one for one in standing}
+    lifting = {one.parameters.get("of") for one in standing if one.action in (Action.PROBE, Action.RELEASE)}
+    released = {one.parameters.get("of") for one in standing if one.action is Action.RELEASE}
+    for one in standing:
+        if one.action is Action.RELEASE:
+            continue  # the executor ends it together with what it undoes
+        if one.action is Action.PROBE:
+            if one.parameters.get("of") in released:
+                continue  # its verdict has been given
+            undone = by_id.get(one.parameters.get("of"))
+            if undone is None:
+                found.end(one, DecisionStatus.EXPIRED, "what it would undo has ended already")
+            elif one.status is not DecisionStatus.APPROVED:  # else it is not on the host yet: nothing to judge
+                _judge(one, undone, signals, now, found)
+        elif now >= one.until and one.id not in lifting:
+            if one.action in LEVERS and one.status is not DecisionStatus.PROPOSED:
+                found.decisions.append((_probe(one, now), "its lifetime has ended"))
+            else:
+                found.end(one, DecisionStatus.EXPIRED, "its lifetime has ended")
+    return found
+
+
+def _judge(probe: Decision, undone: Decision, signals: SignalProcessor, now: datetime, found: WayBack) -> None:
+    seen = outcomes_of(undone, signals, probe.at)
+    verdict = sprt(seen)
+    over = now >= probe.until
+    second = "factor" in probe.parameters
+    decided = over and seen.n >= PROBE_FEW_OUTCOMES and not second
+    if verdict == "bad" or (decided and seen.share > PROBE_TEST.p_good * 2):
+        _hold(probe, undone, seen, now, found)
+    elif second:
+        _judge_tenth(probe, undone, seen, now, signals, found)
+    elif verdict == "good" or decided:
+        text = f"the probe was accepted: {seen.n - seen.x} of {seen.n}"
+        if undone.action in HALTS:
+            found.end(probe, DecisionStatus.SUPERSEDED, text)
+            found.decisions.append((_tenth(undone, seen, text, now), "the first of two steps"))
+        else:
+            _let_go(probe, undone, seen, text, now, signals, found)
+    elif over:
+        note = f"only {seen.n} outcomes to judge by so far"
+        assert probe.id is not None
+        found.changes.append(StatusChange(probe.id, None, note, until=now + PROBE_LIFETIME))
+
+
+def _judge_tenth(
+    probe: Decision, undone: Decision, seen: Seen, now: datetime, signals: SignalProcessor, found: WayBack
+) -> None:
+    """The second judgement of a halt: enough outcomes at a tenth of the rate, and hardly any of them bad."""
+    upper = clopper_pearson(seen.x, seen.n, sides=1)[1]
+    if seen.n >= WHOLE_OUTCOMES and upper < WHOLE_BOUND:
+        text = f"a tenth of the rate was accepted: {seen.n - seen.x} of {seen.n}, at most {100 * upper:.1f} % go wrong"
+        _let_go(probe, undone, seen, text, now, signals, found)
+    elif now >= probe.until:
+        assert probe.id is not None
+        if seen.n < WHOLE_OUTCOMES:
+            note = f"stays at a tenth of the rate: {seen.n} of {WHOLE_OUTCOMES} outcomes so far"
+        else:
+            note = f"stays at a tenth of the rate: of {seen.n} outcomes up to {100 * upper:.1f} % go wrong"
+        found.changes.append(StatusChange(probe.id, None, note, until=now + PROBE_LIFETIME))
+
+
+def _hold(probe: Decision, undone: Decision, seen: Seen, now: datetime, found: WayBack) -> None:
+    text = f"the probe was refused: {seen.x} of {seen.n} not accepted"
+    found.end(probe, DecisionStatus.EXPIRED, text)
+    longer = min((undone.until - undone.at) * 2, MAX_LIFETIME)
+    assert undone.id is not None
+    found.changes.append(StatusChange(undone.id, None, f"{text}; held twice as long", until=now + longer))
+
+
+def _let_go(
+    probe: Decision, undone: Decision, seen: Seen, text: str, now: datetime, signals: SignalProcessor, found: WayBack
+) -> None:
+    found.decisions.append((_release(probe, undone, seen, text, now), ""))
+    _begin_afresh(undone, signals)
+
+
+def sprt(seen: Seen) -> str | None:
+    """Wald's test on a probe's outcomes: "good", "bad", or None while it must go on."""
+    test = PROBE_TEST
+    weight = seen.x * math.log(test.p_bad / test.p_good) + (seen.n - seen.x) * math.log(
+        (1 - test.p_bad) / (1 - test.p_good)
+    )
+    if weight >= test.accept:
+        return "bad"
+    if weight <= -test.accept and seen.n >= PROBE_MIN_OUTCOMES:
+        return "good"
+    return None
+
+
+def scope_of(decision: Decision) -> tuple[str, str, str]:
+    """Where a decision's target is counted: (provider, scope type, scope)."""
+    label = decision.isp.value if decision.isp else HOST
+    match decision.target_type:
+        case TargetType.HOST:
+            return HOST, "host", HOST
+        case TargetType.IP | TargetType.JOB | TargetType.QUEUE:
+            return label, decision.target_type.value, decision.target
+        case _:
+            return label, "isp", label
+
+
+def outcomes_of(decision: Decision, signals: SignalProcessor, since: datetime) -> Seen:
+    """Attempts (all, retries included) and those that went wrong at a decision's target since an instant.
+
+    Wrong is what is not accepted for a reason of ours; for a decision about dead addresses they count too.
+    """
+    scope = scope_of(decision)
+    seen = signals.since(*scope, Signal.ATTEMPT, since)
+    dead = signals.since(*scope, Signal.BOUNCE, since).x if decision.agent is AgentKind.EMERGENCY else 0
+    return Seen(seen.n, seen.x + dead)
+
+
+def _begin_afresh(undone: Decision, signals: SignalProcessor) -> None:
+    """Reset the alarms at what is released, at the provider, and, if that is released, at all that is in it."""
+    scope = scope_of(undone)
+    label = scope[0]
+    signals.reset(*scope)
+    if label == HOST:
+        return
+    signals.reset(label, "isp", label)
+    if scope[1] == "isp":
+        for kind in ("ip", "job"):
+            for name in signals.scopes(label, kind):
+                signals.reset(label, kind, name)
+
+
+def _probe(undone: Decision, now: datetime) -> Decision:
+    return Decision(
+        at=now,
+        until=now + PROBE_LIFETIME,
+        isp=undone.isp,
+        agent=undone.agent,
+        action=Action.PROBE,
+        target_type=undone.target_type,
+        target=undone.target,
+        reason=f"the {undone.action.value.replace('_', ' ')} has lived its time; {PROBE_MESSAGES} messages will tell",
+        rule="lifetime@1",
+        evidence={"of": undone.id, "since": undone.at.isoformat()},
+        parameters=_probe_parameters(undone),
+        status=DecisionStatus.APPROVED,
+    )
+
+
+def _probe_parameters(undone: Decision) -> Mapping[str, float | int | None]:
+    return {"of": undone.id, "messages": PROBE_MESSAGES}
+
+
+def _tenth(undone: Decision, seen: Seen, text: str, now: datetime) -> Decision:
+    return attrs.evolve(
+        _probe(undone, now),
+        reason=f"{text}; let out at a tenth of the rate until {WHOLE_OUTCOMES} outcomes are in",
+        rule="probe@1",
+        evidence={"n": seen.n, "x": seen.x, "of": undone.id},
+        parameters={"of": undone.id, "factor": FIRST_STEP},
+    )
+
+
+def _release(probe: Decision, undone: Decision, seen: Seen, text: str, now: datetime) -> Decision:
+    return Decision(
+        at=now,
+        until=now + PROBE_LIFETIME,
+        isp=undone.isp,
+        agent=undone.agent,
+        action=Action.RELEASE,
+        target_type=undone.target_type,
+        target=undone.target,
+        reason=text,
+        rule="probe@1",
+        evidence={"n": seen.n, "x": seen.x, "probe": probe.id},
+        parameters={"of": undone.id},
+        status=DecisionStatus.APPROVED,
+    )
