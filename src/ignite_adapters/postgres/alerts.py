@@ -47,6 +47,8 @@ select id, kind, subject, text, first_seen, last_seen, ended_at,
        select 1 from mailing_engine_alert_tellings t join mailing_engine_alerts o on o.id = t.alert_id
         where o.kind = a.kind and o.subject = a.subject and t.channel = %(channel)s and t.told_at > %(quiet_since)s
           and (%(each)s or t.what = 'begun')))
+   and not (%(each)s and exists (select 1 from mailing_engine_alerts n
+                                  where n.kind = a.kind and n.subject = a.subject and n.id > a.id))
  order by id
 """
 _TOLD: Final = """
@@ -111,7 +113,7 @@ class AlertStore:
         """What should be told over `channel` now: (alert, "begun" or "ended").
 
         The beginning of one alert is told at most once in `quiet`, however often it comes and goes; with
-        `each`, so is its end.
+        `each`, so is its end, and what has been overtaken is not told any more.
         """
         values = {"channel": channel, "quiet_since": now - quiet, "each": each, "oldest": now - LATE}
         async with transaction(self._pool) as conn:

@@ -125,7 +125,8 @@ def findings(
     """
     found: list[Finding] = []
     for log in logs:
-        found += _silence(log, now, stalled, totals.get(log.host, ()))
+        silent = _silence(log, now, stalled, totals.get(log.host, ()))
+        found += silent
         if now - log.read_at > max(stalled, UNWATCHED):
             found.append(
                 Finding(UNREAD, log.host, f"{named(log.host)}: nobody reads the log: is the worker ingest up?")
@@ -141,7 +142,7 @@ def findings(
                     f"{named(log.host)}: records are {log.ahead_s:.0f} s ahead of our clock; set both by NTP",
                 )
             )
-        if (pair := compared.get(log.host)) is not None:
+        if (pair := compared.get(log.host)) is not None and not silent:
             found += _totals(log.host, pair)
     return sorted(found)
 
