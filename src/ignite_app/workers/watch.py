@@ -79,7 +79,8 @@ class Watch:
         await self._ask()
         now = self._clock.now()
         logs = await self._book.logs(now - AWHILE)
-        pair = await self._compare(await self._book.read_until())
+        newest = next((one.logged_at for one in logs if one.host == MAIN), None)
+        pair = await self._compare(newest, await self._book.read_until())
         found = findings(
             logs,
             now,
@@ -129,11 +130,14 @@ class Watch:
         while self._totals[0].at < after - KEEP:
             self._totals.popleft()
 
-    async def _compare(self, read_until: datetime | None) -> Compared | None:
-        """Totals and records of the longest span of which all records are known; None if it is too short."""
-        if read_until is None:
+    async def _compare(self, newest: datetime | None, read_until: datetime | None) -> Compared | None:
+        """Totals and records of the longest span of which all records are known; None if it is too short.
+
+        Beyond the `newest` record nothing is compared: a log that comes in bursts is late, not short.
+        """
+        if newest is None or read_until is None:
             return None
-        known = [one for one in self._totals if one.at <= read_until - SETTLED]
+        known = [one for one in self._totals if one.at <= min(newest, read_until - SETTLED)]
         if len(known) < 2 or known[-1].at - known[0].at < self._span:
             return None
         first, last = known[0], known[-1]
