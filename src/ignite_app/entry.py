@@ -10,8 +10,8 @@ def main() -> None:
         import cyclopts  # noqa: F401  # stands for [app]
     except ModuleNotFoundError as missing:
         print(
-            f"ignite: {missing.name} is not installed. The command needs the extra 'app': "
-            "pip install 'ignite-platform[app]'",
+            f"ignite: {missing.name} is not installed. The command needs ignite-platform's extra 'app'; "
+            "in a checkout: pip install '.[app]'",
             file=sys.stderr,
         )
         raise SystemExit(2) from None

@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import cattrs
 import uvicorn
-import yaml
 from cyclopts import Parameter
 
 from ignite_adapters.postgres.leases import lease
@@ -17,10 +17,13 @@ from ignite_adapters.postgres.pool import open_pool
 from ignite_adapters.postgres.reading import loop_counts
 from ignite_app.checks import check as run_checks
 from ignite_app.cli.compose import clock_of, configure, database, opened
+from ignite_app.cli.files import import_lines, refused_lines, require_files
 from ignite_app.cli.main import Config, Json, app, until_signal
 from ignite_app.cli.output import CHECK_FAILS, GOOD, USAGE, emit, say
-from ignite_app.settings_loader import load, mask
+from ignite_app.cli.shown import config_lines, mode_in_force, rules_named, status_lines
+from ignite_app.settings_loader import flatten, load, mask, placed, read_yaml
 from ignite_domain.errors import BadInput
+from ignite_domain.imports import BadFile, ImportLog
 
 
 @app.command
@@ -131,20 +134,27 @@ def import_(*files: Path, config: Config = None, json: Json = False, dry_run: bo
 
     if not files:
         raise BadInput("name at least one FILE")
+    require_files(files)
     settings = configure(config)
     clock = clock_of(settings)
+    lines: list[str] = []
+
+    async def take(path: Path, log: ImportLog | None) -> dict[str, Any]:
+        try:
+            done = await import_file(path, log, clock, dry=log is None)
+        except BadFile as bad:
+            raise BadInput(f"{path}: {bad}") from None
+        first = await refused_lines(path) if done["rejected"] and not json else {}
+        lines.extend(import_lines(path, done, first))
+        return done
 
     async def run() -> list[dict[str, Any]]:
         if dry_run:
-            return [await import_file(path, None, clock, dry=True) for path in files]
+            return [await take(path, None) for path in files]
         async with opened(settings) as parts:
-            return [await import_file(path, parts.container.import_log(), clock) for path in files]
+            return [await take(path, parts.container.import_log()) for path in files]
 
     results = asyncio.run(run())
-    lines = [
-        f"{path}: {one['class']}, {one['rows']} rows, {one['rejected']} rejected"
-        for path, one in zip(files, results, strict=True)
-    ]
     emit(results[0] if len(results) == 1 else results, as_json=json, lines=lines)
     return GOOD
 
@@ -209,25 +219,22 @@ def simulator(*, config: Path) -> int:
     from ignite_app.simulator.run import main as run_simulator
 
     logs.configure("info")
-    try:
-        document = yaml.safe_load(config.read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError) as failure:
-        raise BadInput(f"{config}: cannot be read as YAML ({type(failure).__name__})") from None
+    document, places = read_yaml(config)
     try:
         options = load_options(document)
-    except Exception as wrong:  # cattrs' group of every wrong key and value
-        import cattrs
-
-        raise BadInput(f"{config}: " + "; ".join(cattrs.transform_error(wrong, path=""))) from None
+    except (cattrs.BaseValidationError, ValueError, TypeError) as wrong:
+        told = [f"{placed(config, places, path)}: {'.'.join(path)}: {problem}" for path, problem in flatten(wrong)]
+        raise BadInput("wrong options:\n" + "\n".join(f"  {line}" for line in told)) from None
     asyncio.run(run_simulator(options))
     return GOOD
 
 
 @app.command
-def rules(what: Literal["check", "explain"] = "explain", *, json: Json = False) -> int:
-    """The table that the 48 agents go by. `check` says whether it is sound."""
+def rules(what: Literal["check", "explain"] = "explain", *names: str, json: Json = False) -> int:
+    """The table that the 48 agents go by, or the rules that are named. `check` says whether it is sound."""
     from ignite_domain.governance.rules import RULES, faults
 
+    chosen = rules_named(names)
     if what == "check":
         wrong = faults()
         emit({"ok": not wrong, "faults": wrong}, as_json=json, lines=wrong or [f"{len(RULES)} rules, all sound"])
@@ -246,7 +253,7 @@ def rules(what: Literal["check", "explain"] = "explain", *, json: Json = False) 
             "action": rule.action,
             "lifetime_minutes": rule.lifetime.total_seconds() / 60,
         }
-        for rule in RULES
+        for rule in chosen
     ]
     lines = [f"{one['agent']:11} {one['rule']:26} {one['action']:17} {one['looks_for']}" for one in table]
     emit(table, as_json=json, lines=lines)
@@ -255,9 +262,10 @@ def rules(what: Literal["check", "explain"] = "explain", *, json: Json = False) 
 
 @app.command
 def config(*, config: Config = None, json: Json = False) -> int:
-    """The effective settings, secrets masked."""
-    shown = mask(load(config))
-    emit(shown, as_json=json, lines=yaml.safe_dump(shown, sort_keys=False).rstrip().splitlines())
+    """The effective settings, secrets masked, and how far the agents may go with them."""
+    settings = load(config)
+    shown, effective = mask(settings), mode_in_force(settings)
+    emit(shown | {"effective": effective}, as_json=json, lines=config_lines(shown, effective))
     return GOOD
 
 
@@ -291,8 +299,8 @@ def status(*, config: Config = None, json: Json = False) -> int:
             }
 
     shown = asyncio.run(run())
-    counts = (shown["steps"], shown["open"], {f"unknown replies: {k}": v for k, v in shown["unknown_replies"].items()})
-    lines = [f"{name:14} {count}" for part in counts for name, count in part.items()]
+    unknown = {f"unknown replies: {name}": count for name, count in shown["unknown_replies"].items()}
+    lines = status_lines(shown["steps"], shown["open"] | unknown)
     lines += [f"ALERT {one['kind']} since {one['first_seen']:%Y-%m-%d %H:%M}: {one['text']}" for one in shown["alerts"]]
     emit(shown, as_json=json, lines=lines)
     return GOOD
@@ -302,7 +310,10 @@ def status(*, config: Config = None, json: Json = False) -> int:
 def person(
     what: Literal["export", "erase"], address: str, *, config: Config = None, json: Json = False, by: str = "cli"
 ) -> int:
-    """Everything we hold about one address, or its erasure. `--by` names who asked, for the audit."""
+    """Everything we hold about one address, or its erasure; exit code 1 if it is not known.
+
+    --by names who asked, for the audit.
+    """
     from ignite_domain.subscribers import EmailAddress
 
     settings = configure(config)
@@ -314,5 +325,9 @@ def person(
             return await (store.export(wanted) if what == "export" else store.erase(wanted, by, parts.clock.now()))
 
     shown = asyncio.run(run())
-    emit(shown, as_json=True if what == "export" else json, lines=[f"erased: {shown}"])
+    if not shown:  # nothing was found: None, or False of an erasure
+        say("not known: nothing is held about this address")
+        emit(shown, as_json=json)
+        return CHECK_FAILS
+    emit(shown, as_json=True if what == "export" else json, lines=["erased; the address stays on the suppression list"])
     return GOOD

@@ -6,7 +6,7 @@ Exit codes are those of `output`; a configuration error names file and key and e
 import asyncio
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +22,7 @@ Config = Annotated[Path | None, Parameter(name="--config", help="A YAML file; IG
 app = cyclopts.App(
     name="ignite",
     help="E-mail platform for senders who run their own PowerMTA; it governs the MTA by itself.",
+    help_format="plaintext",  # in markup <SECTION> would be a tag and vanish
     version_flags=["--version"],
     result_action="return_value",
 )
@@ -41,9 +42,25 @@ def run(arguments: Sequence[str]) -> int:
     except IgniteError as failure:
         say(f"ignite: {failure}")
         return UNFINISHED
+    except ExceptionGroup as several:  # of workers that run side by side
+        ours, others = several.split(IgniteError)
+        if ours is None or others is not None:
+            raise
+        told = list(_leaves(ours))
+        for one in told:
+            say(f"ignite: {one}")
+        return USAGE if all(isinstance(one, BadInput) for one in told) else UNFINISHED
     except KeyboardInterrupt:
         return 130
     return code if isinstance(code, int) else GOOD
+
+
+def _leaves(group: ExceptionGroup[IgniteError]) -> Iterator[IgniteError]:
+    for one in group.exceptions:
+        if isinstance(one, ExceptionGroup):
+            yield from _leaves(one)
+        else:
+            yield one
 
 
 def until_signal() -> asyncio.Event:

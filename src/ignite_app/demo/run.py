@@ -41,6 +41,7 @@ from ignite_app.demo.plan import (
 from ignite_app.demo.reconcile import Places, Reconciliation, reconcile
 from ignite_app.demo.story import Story
 from ignite_app.simulator.people_files import seed_bucket
+from ignite_app.steps import STEP_NAMES
 from ignite_domain.errors import BadInput, IgniteError
 
 ONCE_LIMIT_REAL_SECONDS: Final = 900.0
@@ -341,28 +342,3 @@ async def _watch(run: Run) -> int:
     finally:
         teller.cancel()
     return GOOD
-
-
-STEP_NAMES: Final[dict[str, str]] = {
-    "import.1": "S3 polling: objects listed",
-    "import.2": "classification: objects classified",
-    "import.3": "rename: objects renamed",
-    "import.4": "import: rows merged",
-    "import.5": "verification: addresses verified",
-    "import.6": "quality scoring: score changes",
-    "import.7": "warm-up selection: people selected",
-    "import.8": "campaign send: messages injected",
-    "import.9": "tracking: links and pixels hit",
-    "import.10": "site engagement: site events",
-    "import.11": "event store: events stored",
-    "import.12": "dashboard: messages pushed",
-    "accounting.1": "PMTA accounting: lines written",
-    "accounting.2": "ingestor: records ingested",
-    "accounting.3": "signal processing: signals changed",
-    "accounting.4": "agent evaluation: evaluations",
-    "accounting.5": "decisions emitted",
-    "accounting.6": "orchestrator: decisions settled",
-    "accounting.7": "executor: commands applied",
-    "accounting.8": "event writing: delivery events",
-    "accounting.9": "quality updates: score or suppression changes",
-}
