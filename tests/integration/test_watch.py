@@ -152,7 +152,9 @@ async def test_no_records_while_the_mta_sends_is_the_dead_mans_alert_until_recor
     assert "nothing is loosened" in room.hook.got[0]["text"]
     await room.minutes(2, sent=50)
     assert room.hook.told() == [("begun", "dead_man")]  # told once
-    await room.minutes(1, logged=700)
+    for late in range(14):
+        await room.log(50, at=room.clock.now() - timedelta(minutes=late))
+    await room.minutes(1)
     assert await room.standing() == []
     assert room.hook.told() == [("begun", "dead_man"), ("ended", "dead_man")]
 
