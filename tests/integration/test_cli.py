@@ -1,0 +1,65 @@
+"""Commands on a real database: who is known, what the steps are called, and a database that is not there."""
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import yaml
+
+from ignite_app.cli.main import run
+from ignite_app.steps import STEP_NAMES
+
+
+@pytest.fixture
+def config(pg_dsn: str, tmp_path: Path) -> Iterator[str]:
+    """Settings that lead to the test's database; logging as it was afterwards."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    path = tmp_path / "ignite.yaml"
+    path.write_text(yaml.safe_dump({"database": {"dsn": pg_dsn}}), encoding="utf-8")
+    yield str(path)
+    root.handlers, root.level = handlers, level
+
+
+def commanded(*words: str) -> int:
+    return run(words)
+
+
+def test_a_stranger_is_not_known_and_a_person_is_erased_once(
+    config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    people = tmp_path / "people.csv"
+    people.write_text("email\nann@example.com\n", encoding="utf-8")
+    assert commanded("import", str(people), "--config", config) == 0
+    for what, nothing in (("export", "null"), ("erase", "false")):
+        capsys.readouterr()
+        assert commanded("person", what, "bob@example.com", "--config", config) == 1
+        assert capsys.readouterr() == ("", "not known: nothing is held about this address\n")
+        assert commanded("person", what, "bob@example.com", "--config", config, "--json") == 1
+        assert capsys.readouterr().out.strip() == nothing
+    assert commanded("person", "export", "ann@example.com", "--config", config) == 0
+    assert "ann@example.com" in json.dumps(json.loads(capsys.readouterr().out))
+    assert commanded("person", "erase", "ann@example.com", "--config", config) == 0
+    assert commanded("person", "erase", "ann@example.com", "--config", config) == 1
+
+
+def test_status_names_the_21_steps(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert commanded("status", "--config", config) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[:21]] == list(STEP_NAMES)
+    assert all(name in line for name, line in zip(STEP_NAMES.values(), lines, strict=False))
+
+
+@pytest.mark.parametrize("command", ["migrate", "status", "work"])
+def test_a_database_that_is_not_there_is_told_with_place_and_cause(
+    config: str, pg_dsn: str, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    there = psycopg.conninfo.conninfo_to_dict(pg_dsn)
+    wrong = psycopg.conninfo.make_conninfo(pg_dsn, dbname="not_there")
+    Path(config).write_text(yaml.safe_dump({"database": {"dsn": wrong}}), encoding="utf-8")
+    assert commanded(command, "--config", config) == 3
+    place = f"{there['host']}:{there['port']}, database not_there"
+    assert f"ignite: database: no connection to {place}: there is no such database\n" in capsys.readouterr().err
