@@ -1,39 +1,111 @@
-import { ISP_NAME, type Decision } from "./api";
-import { clock } from "./format";
+import { Fragment, useState } from "react";
+import { ACTIONS, get, ISPS, ISP_NAME, items, KINDS, type Decision, type Page, type Suppressing } from "./api";
+import { DecisionDetail } from "./DecisionDetail";
+import { clock, number, when, words } from "./format";
+import { rove, usePoll } from "./hooks";
 import { Reason } from "./Reason";
 
 const MARK: Record<string, string> = {
   throttle: "▽", backoff: "▽", pause_job: "❚❚", pause_queue: "❚❚", disable_source: "⊘", quarantine_ip: "⊘",
   emergency_halt: "■", suppress: "✕", warn: "!", hold_warmup: "▭", step_down_warmup: "▿", probe: "◐", release: "▶",
 };
+const QUIET = ACTIONS.filter((action) => action !== "suppress");
+const PAGE = 50;
 
-export function Decisions({ rows }: { rows: Decision[] }) {
-  if (!rows.length) {
-    return <p className="empty">No decision yet. In calm weather that is right: agents act only on evidence. Hover an agent to see what it watches.</p>;
-  }
+const provider = (row: Decision): string =>
+  row.isp ? ISP_NAME[row.isp] ?? row.isp : row.action === "suppress" ? "Elsewhere" : "whole host";
+
+/** What is in force on top; below it all decisions page by page. Suppressions are summed up, unless asked for. */
+export function Decisions({ now }: { now: string | undefined }) {
+  const [isp, setIsp] = useState("");
+  const [agent, setAgent] = useState("");
+  const [action, setAction] = useState("");
+  const [pages, setPages] = useState<number[]>([]); // where each page begins; none: the newest
+  const [open, setOpen] = useState<number | null>(null);
+  const [active, setActive] = useState<number | null>(null);
+  const filter = (isp && `&isp=${isp}`) + (agent && `&agent=${agent}`);
+  const actions = action === "all" ? "" : `&action=${action || QUIET.join(",")}`;
+  const before = pages.at(-1);
+  const listed = `decisions?limit=${PAGE}${filter}${actions}${before === undefined ? "" : `&before=${before}`}`;
+  const inForce = `decisions?standing=true&limit=200${filter}${actions}`;
+  const page = usePoll(() => get<Page<Decision>>(listed), 1.5, listed);
+  const standing = usePoll(() => items<Decision>(inForce), 1.5, inForce);
+  const taken = usePoll(() => items<Suppressing>("decisions/suppressing"), 5);
+  const filtered = Boolean(isp || agent || action);
+  const choose = (set: (value: string) => void) => (value: string) => { set(value); setPages([]); setOpen(null); };
+
+  const pinned = pages.length ? [] : (standing.data ?? []).filter((row) => row.action !== "release");
+  const shown = new Set(pinned.map((row) => row.id));
+  const others = (page.data?.items ?? []).filter((row) => !shown.has(row.id));
+  const all = [...pinned, ...others];
+  const reachable = all.some((row) => row.id === active) ? active : all[0]?.id;
+  const group = (title: string, rows: Decision[]) => rows.length > 0 && (
+    <tbody>
+      <tr className="group"><th colSpan={6} scope="rowgroup">{title}</th></tr>
+      {rows.map((row) => (
+        <Fragment key={row.id}>
+          <tr data-decision={row.id}>
+            <td className="mono">{when(row.at, now)}</td>
+            <td>{provider(row)}</td>
+            <td>{row.agent}</td>
+            <td>
+              <Reason label={`${words(row.action)}: ${row.reason}`} className={`action action-${row.action}`}
+                reachable={row.id === reachable} reached={() => setActive(row.id)}
+                chosen={row.id === open} choose={() => setOpen(row.id === open ? null : row.id)}
+                why={<><b>{row.reason}</b><br /><small>rule {row.rule} · until {clock(row.until)} · mode {row.mode} · click or Enter for evidence and commands</small></>}
+              >
+                <span aria-hidden="true">{MARK[row.action] ?? "•"}</span> {words(row.action)}
+              </Reason>
+            </td>
+            <td className="mono clip" title={row.target}>{row.target}</td>
+            <td className={`status status-${row.status}`}>{row.status}</td>
+          </tr>
+          {row.id === open && <tr className="detail"><td colSpan={6}><DecisionDetail row={row} now={now} /></td></tr>}
+        </Fragment>
+      ))}
+    </tbody>
+  );
   return (
-    <div className="scroll" tabIndex={0} role="region" aria-label="Decisions, newest first">
-      <table className="list">
-        <thead><tr><th>at</th><th>provider</th><th>agent</th><th>action</th><th>target</th><th>status</th></tr></thead>
-        <tbody>
-          {rows.map((row) => (
-            <tr key={row.id} data-decision={row.id}>
-              <td className="mono">{clock(row.at)}</td>
-              <td>{row.isp ? ISP_NAME[row.isp] : "whole host"}</td>
-              <td>{row.agent}</td>
-              <td>
-                <Reason label={`${row.action.replaceAll("_", " ")}: ${row.reason}`} className={`action action-${row.action}`} why={
-                  <><b>{row.reason}</b><br /><small>rule {row.rule} · until {clock(row.until)} · mode {row.mode}</small></>
-                }>
-                  <span aria-hidden="true">{MARK[row.action] ?? "•"}</span> {row.action.replaceAll("_", " ")}
-                </Reason>
-              </td>
-              <td className="mono clip" title={row.target}>{row.target}</td>
-              <td className={`status status-${row.status}`}>{row.status}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <>
+      <div className="filters" role="group" aria-label="Which decisions to show">
+        <Choice label="provider" value={isp} choose={choose(setIsp)} options={[["", "all"], ...ISPS.map((one) => [one, ISP_NAME[one] ?? one] as [string, string]), ["elsewhere", "no provider"]]} />
+        <Choice label="agent" value={agent} choose={choose(setAgent)} options={[["", "all"], ...KINDS.map((one) => [one, one] as [string, string])]} />
+        <Choice label="action" value={action} choose={choose(setAction)} options={[["", "all but suppress"], ["all", "all"], ...ACTIONS.map((one) => [one, words(one)] as [string, string])]} />
+      </div>
+      {!page.data ? <p className={page.error ? "empty trouble" : "empty skeleton"}>{page.error ?? "Loading the decisions…"}</p> : all.length === 0 ? (
+        <p className="empty">{filtered ? <>No decision like this. <button type="button" className="plain" onClick={() => { setIsp(""); setAgent(""); setAction(""); setPages([]); }}>show all</button></>
+          : "No decision yet. In calm weather that is right: agents act only on evidence. Open an agent to see what it watches."}</p>
+      ) : (
+        <div className="scroll" tabIndex={0} role="region" aria-label="Decisions, newest first">
+          <table className="list" onKeyDown={(event) => rove(event)}>
+            <thead><tr>{["at", "provider", "agent", "action", "target", "status"].map((one) => <th key={one} scope="col">{one}</th>)}</tr></thead>
+            {group(`in force now: ${pinned.length}`, pinned)}
+            {group(pages.length ? `older, page ${pages.length + 1}` : pinned.length ? "before" : "nothing in force now; newest first", others)}
+          </table>
+        </div>
+      )}
+      <p className="paging">
+        {pages.length > 0 && <><button type="button" className="plain" onClick={() => setPages([])}>newest</button> <button type="button" className="plain" onClick={() => setPages(pages.slice(0, -1))}>newer</button></>}
+        {page.data?.next != null && <button type="button" className="plain" onClick={() => { setOpen(null); setPages([...pages, page.data!.next!]); }}>older</button>}
+        {taken.data && taken.data.length > 0 && action === "" && (
+          <span className="taken">
+            <span aria-hidden="true">✕</span> addresses suppressed: {taken.data.map((one) => `${ISP_NAME[one.isp] ?? one.isp} ${number(one.addresses)}`).join(" · ")}{" "}
+            <button type="button" className="plain" onClick={() => choose(setAction)("suppress")}>list them</button>
+          </span>
+        )}
+      </p>
+    </>
+  );
+}
+
+function Choice({ label, value, options, choose }: {
+  label: string; value: string; options: [string, string][]; choose: (value: string) => void;
+}) {
+  return (
+    <label>{label}{" "}
+      <select value={value} onChange={(event) => choose(event.target.value)}>
+        {options.map(([key, text]) => <option key={key} value={key}>{text}</option>)}
+      </select>
+    </label>
   );
 }

@@ -21,7 +21,7 @@ export function Feed({ messages }: { messages: LiveMessage[] }) {
       {messages.map((message) => (
         <li key={message.id} className={`feed-${message.type}`}>
           <span className="mono">{clock(message.at)}</span>
-          <span className="tag">{message.isp ? ISP_NAME[message.isp] : "elsewhere"}</span>
+          <span className="tag">{message.isp ? ISP_NAME[message.isp] : "Elsewhere"}</span>
           <span>{line(message)}</span>
         </li>
       ))}

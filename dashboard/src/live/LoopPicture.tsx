@@ -27,9 +27,10 @@ const LINES: [string, string][] = [
 ];
 const MTA = { x: 780, y: (TOP + LOW) / 2 };
 
-export function LoopPicture({ steps }: { steps: Record<string, number> }) {
-  const total = (stop: Stop) => stop.steps.reduce((sum, step) => sum + (steps[step] ?? 0), 0);
+export function LoopPicture({ steps }: { steps: Record<string, number> | undefined }) {
+  const total = (stop: Stop) => stop.steps.reduce((sum, step) => sum + (steps?.[step] ?? 0), 0);
   return (
+    <>
     <div className="loop-frame" tabIndex={0} role="region" aria-label="The loop, scrolls sideways on narrow screens"><svg className="loop" viewBox="0 0 1200 228" role="img" aria-label="The loop with its current counts">
       <defs>
         <marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse">
@@ -55,11 +56,13 @@ export function LoopPicture({ steps }: { steps: Record<string, number> }) {
       {STOPS.map((stop) => (
         <g key={stop.key} className="stop" data-stop={stop.key}>
           <rect key={total(stop)} className="fresh" x={stop.x - 50} y={stop.y - 24} width="100" height="48" rx="8" />
-          <text className="stop-count" x={stop.x} y={stop.y - 1}>{number(total(stop))}</text>
+          <text className="stop-count" x={stop.x} y={stop.y - 1}>{steps ? number(total(stop)) : "…"}</text>
           <text className="stop-unit" x={stop.x} y={stop.y + 15}>{stop.unit || "taken"}</text>
           <text className="stop-name" x={stop.x} y={stop.y + (stop.y === TOP ? -32 : 40)}>{stop.label}</text>
         </g>
       ))}
     </svg></div>
+    {steps && !steps["import.1"] && !steps["import.8"] && <p className="empty">Nothing has come in yet. Put a CSV file of subscribers into the bucket, or run <code>ignite import FILE</code>.</p>}
+    </>
   );
 }

@@ -3,11 +3,13 @@ import { useId, useLayoutEffect, useRef, useState, type ReactNode } from "react"
 const EDGE = 8;
 
 /**
- * Something with a reason behind it: shown on hover, on keyboard focus, and on click; Escape closes.
+ * Something with a reason behind it: shown on hover and on keyboard focus; Escape closes. A click or Enter chooses it,
+ * where there is more to see. It takes part in its group's arrow keys; only the `reachable` one is a Tab stop.
  * The card is placed against the window, so that no scrolling panel cuts it off; it may be hovered too.
  */
-export function Reason({ children, why, label, className = "" }: {
+export function Reason({ children, why, label, className = "", reachable, reached, chosen, choose }: {
   children: ReactNode; why: ReactNode; label: string; className?: string;
+  reachable: boolean; reached: () => void; chosen: boolean; choose: () => void;
 }) {
   const [open, setOpen] = useState(false);
   const id = useId();
@@ -34,8 +36,10 @@ export function Reason({ children, why, label, className = "" }: {
   return (
     <span className={`reason ${className}`} onMouseEnter={() => setOpen(true)} onMouseLeave={() => setOpen(false)}>
       <button
-        ref={button} type="button" aria-label={label} aria-describedby={open ? id : undefined}
-        onFocus={() => setOpen(true)} onBlur={() => setOpen(false)} onClick={() => setOpen(true)}
+        ref={button} type="button" aria-label={label} aria-describedby={open ? id : undefined} aria-expanded={chosen}
+        data-rove="" tabIndex={reachable ? 0 : -1}
+        onFocus={() => { setOpen(true); reached(); }} onBlur={() => setOpen(false)}
+        onClick={() => { setOpen(false); choose(); }}
       >
         {children}
       </button>

@@ -2,6 +2,11 @@
 
 export const ISPS = ["gmail", "yahoo", "microsoft", "apple", "comcast", "att", "cox", "charter"] as const;
 export const KINDS = ["reputation", "throttle", "pool", "warmup", "emergency", "suppression"] as const;
+/** Every action; suppressions come last, since there are so many that they hide the rest. */
+export const ACTIONS = [
+  "emergency_halt", "pause_queue", "disable_source", "quarantine_ip", "pause_job", "backoff", "throttle", "warn",
+  "hold_warmup", "step_down_warmup", "probe", "release", "suppress",
+] as const;
 export const ISP_NAME: Record<string, string> = {
   gmail: "Gmail", yahoo: "Yahoo", microsoft: "Microsoft", apple: "Apple",
   comcast: "Comcast", att: "AT&T", cox: "Cox", charter: "Charter", elsewhere: "Elsewhere",
@@ -15,12 +20,24 @@ export interface AgentRow {
 export interface Decision {
   id: number; at: string; until: string; isp: string | null; agent: string; action: string;
   target_type: string; target: string; status: string; reason: string; rule: string; mode: string;
+  status_note: string | null; evidence: Record<string, unknown>; parameters: Record<string, unknown>;
+  undoes: number | null; ended_at: string | null;
 }
+export interface Command {
+  id: number; host: string; knob: string; argv: string[] | null; state: string; exit_status: number | null;
+  output: string | null; read_back: unknown; created_at: string; finished_at: string | null;
+}
+export interface Suppressing { isp: string; decisions: number; addresses: number; last: string }
+export interface Rule {
+  id: string; agent: string; says: string; signal: string; scope: string; action: string;
+  parameters: Record<string, number>; lifetime_s: number;
+}
+export interface Page<T> { items: T[]; next: number | null }
 export interface SignalPoint { at: string; isp: string; signal: string; n: number; x: number }
 export interface Variant { name: string; subject: string; sent: number; clicks: number; winner?: boolean }
 export interface Campaign {
   id: number; name: string; kind: string; status: string; counts: Record<string, number>; variants: Variant[];
-  test_status?: string | null; status_reason?: string | null; reasons?: Record<string, number>;
+  test_status?: string | null; winner?: string | null; status_reason?: string | null; reasons?: Record<string, number>;
   learning?: { winner: string; probability: number; n: number } | null;
 }
 export interface LiveMessage { id: number; type: string; at: string; isp: string | null; data: Record<string, unknown> }

@@ -9,5 +9,14 @@ export function moment(iso: string): string {
   const day = new Date(iso).toLocaleDateString("en-GB", { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" });
   return `${day} ${clock(iso)} UTC`;
 }
+/** As `clock`, with the day in front unless it is the day of `now`. */
+export function when(iso: string, now: string | undefined): string {
+  if (now?.slice(0, 10) === iso.slice(0, 10)) return clock(iso);
+  const day = new Date(iso).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+  return `${day} ${clock(iso)}`;
+}
+/** A time by hours or minutes: "30 min", "12 h". */
+export const lasting = (seconds: number): string => (seconds < 3600 ? `${Math.round(seconds / 60)} min` : `${seconds / 3600} h`);
+export const words = (name: string): string => name.replaceAll("_", " ");
 export const number = (value: number | undefined): string => (value ?? 0).toLocaleString("en");
 export const percent = (x: number, n: number): string => (n ? `${((100 * x) / n).toFixed(1)} %` : "–");

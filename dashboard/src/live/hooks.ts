@@ -1,10 +1,10 @@
-import { useEffect, useReducer, useRef, useState, useSyncExternalStore } from "react";
+import { useEffect, useReducer, useRef, useState, useSyncExternalStore, type KeyboardEvent } from "react";
 import { ApiError, type LiveMessage } from "./api";
 
 export interface Polled<T> { data: T | null; error: string | null; denied: boolean }
 
-/** Read now and every `seconds`; a failed read keeps the last data and says what is wrong. */
-export function usePoll<T>(read: () => Promise<T>, seconds: number): Polled<T> {
+/** Read now, every `seconds`, and when `key` changes; a failed read keeps the last data and says what is wrong. */
+export function usePoll<T>(read: () => Promise<T>, seconds: number, key = ""): Polled<T> {
   const [state, setState] = useState<Polled<T>>({ data: null, error: null, denied: false });
   const reader = useRef(read);
   reader.current = read;
@@ -24,8 +24,25 @@ export function usePoll<T>(read: () => Promise<T>, seconds: number): Polled<T> {
     };
     void turn();
     return () => { alive = false; clearTimeout(timer); };
-  }, [seconds]);
+  }, [seconds, key]);
   return state;
+}
+
+const STEPS: Record<string, (columns: number) => number> = {
+  ArrowDown: (columns) => columns, ArrowUp: (columns) => -columns,
+  ArrowRight: (columns) => (columns > 1 ? 1 : 0), ArrowLeft: (columns) => (columns > 1 ? -1 : 0),
+  Home: () => -Infinity, End: () => Infinity,
+};
+
+/** Arrow keys move the focus among the `[data-rove]` of an element, which is one Tab stop as a whole. */
+export function rove(event: KeyboardEvent<HTMLElement>, columns = 1): void {
+  const all = [...event.currentTarget.querySelectorAll<HTMLElement>("[data-rove]")];
+  const at = all.indexOf(event.target as HTMLElement);
+  const step = STEPS[event.key]?.(columns) ?? 0;
+  if (at < 0 || !step) return;
+  event.preventDefault();
+  const to = Number.isFinite(step) ? at + step : step < 0 ? 0 : all.length - 1;
+  all[to]?.focus();
 }
 
 const DARK = matchMedia("(prefers-color-scheme: dark)");
