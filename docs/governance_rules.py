@@ -27,6 +27,12 @@ def _when(rule: Rule) -> str:
                 f"{kinds} said to ≥ {rule.at_least} recipients in 10 min, "
                 f"Wilson lower bound (z {rule.z:g}) of refusals > {rule.limit:g}"
             )
+        case Test.TOGETHER:
+            kinds = ", ".join(sorted(rule.replies))
+            return (
+                f"{kinds} said at ≥ {rule.at_least} providers and most with mail, "
+                f"Wilson lower bound (z {rule.z:g}) of refusals > {rule.limit:g}"
+            )
         case Test.SILENCE:
             return f"≥ {rule.at_least} {rule.signal}s in {minutes}, nothing accepted"
 

@@ -30,6 +30,8 @@ NO_FEEDBACK: Final = frozenset({Isp.GMAIL, Isp.APPLE})
 """Providers that report no single complaint: "no signal", never "0 %" (ISP facts, complaint denominators)."""
 
 _FRESH_S: Final = 600
+_TOLD: Final = 2
+"""Distinct recipients before a reply is more than one mailbox's trouble (governance page, "Deterministic lane")."""
 _HOUR_S: Final = 3600
 _DAY_S: Final = 86_400
 
@@ -96,7 +98,7 @@ class Agent:
         """State and reason of an agent that wishes nothing: what it looks at, and how much of it there is."""
         if self.kind is AgentKind.REPUTATION and self.isp in NO_FEEDBACK:
             return "no_signal", "this provider reports no complaints; other agents watch it"
-        rules = view.rules[self.kind]
+        rules = [rule for rule in view.rules[self.kind] if rule.scope is not Scope.HOST]
         where = {rule.scope for rule in rules}
         if where == {Scope.COLD}:
             cold = [ip for ip in view.signals.scopes(self.label, "ip") if ip in view.cold]
@@ -302,6 +304,25 @@ def _silence(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> F
     return Finding(rule, scope, _figures(rule, refused), f"{rule.says}: {refused.x} in {rule.window_s // 60} minutes")
 
 
+def _together(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> Finding | None:
+    turned_away: dict[str, Seen] = {}
+    with_mail = told = 0
+    for one in Isp:
+        seen = view.signals.seen(one.value, "isp", one.value, Signal.ATTEMPT, rule.window_s, view.edge)
+        with_mail += bool(seen.n)
+        said = view.signals.replies(one.value, "isp", one.value, view.edge)
+        recipients = sum(count for kind, count in said.values() if kind in rule.replies)
+        if recipients >= _TOLD and wilson_lower(seen.x, seen.n, rule.z) > rule.limit:
+            turned_away[one.value] = seen
+            told += recipients
+    if len(turned_away) < rule.at_least or len(turned_away) < WIDE_SHARE * with_mail:
+        return None
+    total = Seen(sum(one.n for one in turned_away.values()), sum(one.x for one in turned_away.values()))
+    figures = _figures(rule, total) | {"recipients": told, "providers": len(turned_away)}
+    names = ", ".join(turned_away)
+    return Finding(rule, scope, figures, f"{rule.says}: {_share(total)} not accepted at {names}")
+
+
 def _share(seen: Seen) -> str:
     return f"{seen.x} of {seen.n} ({100 * seen.share:.1f} %)"
 
@@ -311,6 +332,7 @@ _TESTS: Final[Mapping[Test, Callable[[Rule, str, str, str, View], Finding | None
     Test.SHARE: _share_test,
     Test.REPLY: _reply,
     Test.SILENCE: _silence,
+    Test.TOGETHER: _together,
 }
 
 

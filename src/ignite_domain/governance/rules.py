@@ -24,6 +24,7 @@ class Test(StrEnum):
     SHARE = "share"  # Wilson lower bound of x/n in the window above `limit`, with at least `at_least` events
     REPLY = "reply"  # a reply of one of `replies` to at least `at_least` distinct recipients in ten minutes
     SILENCE = "silence"  # at least `at_least` events in the window and nothing accepted in it
+    TOGETHER = "together"  # what REPLY asks for, at `at_least` providers at once and at most of those with mail
 
 
 class Scope(StrEnum):
@@ -252,6 +253,20 @@ RULES: Final[tuple[Rule, ...]] = (
         says="dead addresses have risen from at most 3 % towards 8 %, and no one job is to blame",
     ),
     Rule(
+        name="own-fault",
+        version=1,
+        agent=AgentKind.EMERGENCY,
+        test=Test.TOGETHER,
+        signal=Signal.ATTEMPT,
+        scope=Scope.HOST,
+        action=Action.EMERGENCY_HALT,
+        lifetime=_HOUR,
+        says="many providers turn us away at once for our own authentication, DNS or network; a person must look",
+        limit=0.30,
+        at_least=3,
+        replies=frozenset({"auth", "tls", "network", "routing"}),
+    ),
+    Rule(
         name="host-bounce-flood",
         version=1,
         agent=AgentKind.EMERGENCY,
@@ -317,9 +332,11 @@ def faults(rules: Sequence[Rule] = RULES) -> list[str]:
             found.append(f"{rule.id}: {rule.action} belongs to the {OWNER[rule.action]} agent")
         if rule.test is Test.CUSUM and rule.signal not in TUNINGS:
             found.append(f"{rule.id}: there is no CUSUM of {rule.signal}")
-        if rule.test is Test.REPLY and not rule.replies:
+        if rule.test in (Test.REPLY, Test.TOGETHER) and not rule.replies:
             found.append(f"{rule.id}: names no reply classes")
-        if rule.test in (Test.SHARE, Test.REPLY) and not 0 < rule.limit < 1:
+        if rule.test is Test.TOGETHER and rule.scope is not Scope.HOST:
+            found.append(f"{rule.id}: only the host sees many providers together")
+        if rule.test in (Test.SHARE, Test.REPLY, Test.TOGETHER) and not 0 < rule.limit < 1:
             found.append(f"{rule.id}: needs a limit between 0 and 1")
         if rule.window_s > WINDOWS_S[-1]:
             found.append(f"{rule.id}: signals are kept for a day")

@@ -231,3 +231,36 @@ def test_each_kind_says_what_it_looks_at() -> None:
     assert said[AgentKind.SUPPRESSION] == ("watching", "2 of 102 first attempts met dead addresses in the last hour")
     assert said[AgentKind.WARMUP] == ("watching", "no mail here from an address that is warming up")
     assert said[AgentKind.REPUTATION] == ("watching", "no attempts in the last hour")
+
+
+def turned_away(isps: Iterable[Isp], reply_kind: str) -> list[Outcome]:
+    return [
+        outcome(
+            1000 + n,
+            later(29 + n / 100),
+            OutcomeKind.BOUNCED if reply_kind == "auth" else OutcomeKind.DEFERRED,
+            isp=isp,
+            about_us=reply_kind == "auth",
+            reply_kind=reply_kind,
+            reply_rule=reply_kind,
+        )
+        for isp in isps
+        for n in range(12)
+    ]
+
+
+@pytest.mark.parametrize("reply_kind", ["auth", "network", "routing"])
+@pytest.mark.parametrize(("providers", "halted"), [(8, True), (5, True), (4, False), (1, False)])
+def test_many_providers_that_turn_us_away_together_are_a_fault_of_ours(
+    reply_kind: str, providers: int, halted: bool
+) -> None:
+    """Eight providers have mail; sixty in a hundred of them must agree: five."""
+    calm_mail = [one for isp in Isp for one in steady(4, 600, later(28), isp=isp)]
+    stream = [*calm_mail, *turned_away(list(Isp)[:providers], reply_kind)]
+    host = [one for one in wishes(stream, later(30)) if one.target_type is TargetType.HOST]
+    assert [(one.action, one.rule) for one in host] == ([(Action.EMERGENCY_HALT, "own-fault@1")] if halted else [])
+
+
+def test_many_providers_that_are_merely_busy_are_no_fault_of_ours() -> None:
+    stream = turned_away(Isp, "load")
+    assert not [one for one in wishes(stream, later(30)) if one.target_type is TargetType.HOST]
