@@ -32,17 +32,19 @@ class Column(NamedTuple):
 MOVING: Final = Column("moving", "moving-capacity")
 QUIET: Final = Column("moving, no unrelated refusals", "moving-capacity", 0.0)
 NOISY: Final = Column("moving, 2 % unrelated refusals", "moving-capacity", 0.02)
+LOUD: Final = Column("moving, 5 % unrelated refusals", "moving-capacity", 0.05)
 BUCKET: Final = Column("token-bucket", "token-bucket")
 CLIFF: Final = Column("reputation-cliff", "reputation-cliff")
 COLUMNS: Final = (
     *(MOVING, QUIET, BUCKET, Column("daily-quota", "daily-quota"), CLIFF, Column("adversarial", "adversarial")),
-    NOISY,
+    *(NOISY, LOUD),
 )
-ABLATED_IN: Final = (MOVING, BUCKET, CLIFF)
+ABLATED_IN: Final = (MOVING, BUCKET, CLIFF, NOISY)
 
 VARIED: Final = (
     *("up", "alarm", "factor_nothing", "slack", "estimate_attempts", "estimate_minutes", "dwell", "pace"),
-    *("refusal_limit", "doubt", "evidence_minutes", "evidence_least", "used_share", "near", "cross"),
+    *("refusal_limit", "doubt", "evidence_minutes", "evidence_least", "patience", "tolerated"),
+    *("used_share", "near", "cross"),
 )
 """Constants that the fixed world can move: it names no rate limit, states no wait, and its ladder ends at the floor."""
 
@@ -94,12 +96,16 @@ def _ours(rules: RateRules) -> Callable[[], Policy]:
 
 
 def ablated() -> dict[str, RateRules]:
-    """The rules without memory, with the plain cut, and with each constant × 0.5 and × 1.5.
+    """The rules without memory, with the plain cut, without patience, and with each constant × 0.5 and × 1.5.
 
     Whole numbers are rounded, at least 1; shares stay at most 1.
     """
     rules = RateRules()
-    found = {NO_MEMORY: attrs.evolve(rules, memory=False), "cut × 0.7": attrs.evolve(rules, cut_to_accepted=False)}
+    found = {
+        NO_MEMORY: attrs.evolve(rules, memory=False),
+        "cut × 0.7": attrs.evolve(rules, cut_to_accepted=False),
+        "no patience": attrs.evolve(rules, patience=10**9),
+    }
     for name in VARIED:
         for factor in (0.5, 1.5):
             value = getattr(rules, name)
@@ -163,8 +169,8 @@ def run(
     `rows`: world, policy, and {mean, half} of share (accepted / what an all-knowing sender gets),
     refused_per_accepted, blocks and changes a day, and the most changes in a clock hour and a day. The same
     seeds for every policy. `targets`: each with its value and whether it holds; meant for at least 60 days.
-    `ablations`: rows of the same shape in three worlds, one for each changed constant (else empty). `columns` leaves
-    worlds out, and their targets. 60 days take about 45 seconds on one idle core, the ablations four minutes more.
+    `ablations`: rows of the same shape in four worlds, one for each changed constant (else empty). `columns` leaves
+    worlds out, and their targets. 60 days take about a minute on one idle core, the ablations five more.
     BadInput: no days, no worlds, no numpy.
     """
     if days < 1:

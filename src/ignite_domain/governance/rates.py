@@ -83,6 +83,11 @@ class RateRules:
     """Exposure of the bound: at most so many newest minutes, all on the rung in force."""
     evidence_least: int = attrs.field(default=3, validator=gt(0))
     """A rung that has been in force for less has shown nothing."""
+    patience: int = attrs.field(default=30, validator=gt(0))
+    """After so long on one rung without an alarm, an increase needs the bound below `tolerated` only, and so do those
+    after it until the next cut: a queue of which 2 % are refused whatever its rate would never grow otherwise."""
+    tolerated: float = attrs.field(default=0.04, validator=[gt(0), lt(1)])
+    """What the CUSUM bears, 1 / (up + 1) = 4.3 %, rounded down."""
     used_share: float = attrs.field(default=0.8, validator=[ge(0), le(1)])
     """A rate of which less was used has not been tried: no increase for want of mail."""
     memory: bool = True
@@ -118,13 +123,16 @@ class RateMemory:
     """All that the controller remembers of a queue. `RateMemory()` has seen nothing.
 
     `score` is the CUSUM; `seen` holds (accepted, refused) of the newest minutes on `seen_rung`; `good` is the last
-    good rate, what was accepted when the rate was last cut (0: never). The rest are minutes.
+    good rate, what was accepted when the rate was last cut (0: never); `patient` says that `RateRules.patience` has
+    run out since. The rest are minutes.
     """
 
     score: int = attrs.field(default=0, validator=[instance_of(int), ge(0)])
     seen_rung: int = attrs.field(default=0, validator=[instance_of(int), ge(0)])
     seen: tuple[tuple[int, int], ...] = ()
+    patient: bool = attrs.field(default=False, validator=instance_of(bool))
     good: float = attrs.field(default=0.0, validator=[instance_of((int, float)), ge(0), lt(math.inf)])
+    still_since: int = attrs.field(default=_NEVER, validator=instance_of(int))
     raised_at: int = attrs.field(default=_NEVER, validator=instance_of(int))
     cut_at: int = attrs.field(default=_NEVER, validator=instance_of(int))
     named_at: int = attrs.field(default=_NEVER, validator=instance_of(int))
@@ -180,26 +188,26 @@ class RateControl:
             return self._cut_under_way(memory, facts)
         return self._cut(memory, facts) or self._raise(memory, facts)
 
-    def proves_room(self, tried: int, refused: int) -> bool:
-        """Whether the upper bound of the share refused, of `tried` attempts, is below the limit.
+    def proves_room(self, tried: int, refused: int, limit: float) -> bool:
+        """Whether the upper bound of the share refused, of `tried` attempts, is below `limit` (0 < limit < 1).
 
         The one-sided Clopper-Pearson bound at confidence 1 - doubt is below p exactly if P(X <= refused) < doubt for
-        X ~ Binomial(tried, p). With fewer than ln(doubt) / ln(1 - p) attempts (161) not even a clean record proves
-        it; there a clean record must do, or a small queue would never grow: at that volume a wrong increase
+        X ~ Binomial(tried, p). With fewer than ln(doubt) / ln(1 - p) attempts (161 at 1 %) not even a clean record
+        proves it; there a clean record must do, or a small queue would never grow: at that volume a wrong increase
         costs a handful of messages.
         """
         if refused == 0:
             return True
-        p = self.rules.refusal_limit
-        term = total = (1 - p) ** tried
+        term = total = (1 - limit) ** tried
         for k in range(1, refused + 1):
-            term *= (tried - k + 1) / k * p / (1 - p)
+            term *= (tried - k + 1) / k * limit / (1 - limit)
             total += term
         return total < self.rules.doubt
 
     def _observe(self, memory: RateMemory, facts: MinuteFacts) -> RateMemory:
         rules = self.rules
-        earlier = memory.seen if memory.seen_rung == facts.rung else ()
+        fresh = memory.seen_rung != facts.rung or memory.still_since == _NEVER
+        earlier = () if fresh else memory.seen
         keep = max(rules.evidence_minutes, rules.estimate_minutes)
         score = memory.score
         if facts.rung <= facts.next_rung:  # else it is the echo of a rate that has been cut already
@@ -213,6 +221,7 @@ class RateControl:
             memory,
             score=score,
             seen_rung=facts.rung,
+            still_since=facts.minute if fresh else memory.still_since,
             seen=(*earlier, (facts.accepted, facts.refused))[-keep:],
             held_until=held,
         )
@@ -238,7 +247,7 @@ class RateControl:
         target = self._down_to(facts.accepted * (1 + rules.slack), coming) if proven else coming
         if target == coming:
             return Answer(memory, coming, "waiting: a cut is under way")
-        memory = attrs.evolve(memory, cut_at=facts.minute, good=float(facts.accepted))
+        memory = attrs.evolve(memory, cut_at=facts.minute, good=float(facts.accepted), patient=False)
         return Answer(memory, target, f"cut again: no more than {facts.accepted} a minute are accepted")
 
     def _cut(self, memory: RateMemory, facts: MinuteFacts) -> Answer | None:
@@ -268,11 +277,15 @@ class RateControl:
         wish = min(wishes)
         # an alarm lowers the rate by a rung at least, also where what was accepted rounds up to the same one
         target = min(self._down_to(wish.rate, coming), self._down_to(self.ladder.rate_of(max(0, coming - 1)), coming))
-        memory = attrs.evolve(memory, score=0, seen=(), good=accepted or memory.good, cut_at=facts.minute)
+        memory = attrs.evolve(
+            memory, score=0, seen=(), good=accepted or memory.good, cut_at=facts.minute, patient=False
+        )
         return Answer(memory, target, wish.reason)
 
     def _raise(self, memory: RateMemory, facts: MinuteFacts) -> Answer:
         stay = facts.next_rung
+        if facts.minute - memory.still_since >= self.rules.patience:
+            memory = attrs.evolve(memory, patient=True)
         why_not = self._why_not(memory, facts)
         if why_not:
             return Answer(memory, stay, why_not)
@@ -302,6 +315,6 @@ class RateControl:
             return "waiting: too few minutes on this rung"
         if tried < rules.used_share * rate * len(newest) - 1:  # a minute's attempts are whole messages
             return f"no increase: only {tried} attempts in {len(newest)} minutes"
-        if not self.proves_room(tried, refused):
+        if not self.proves_room(tried, refused, rules.tolerated if memory.patient else rules.refusal_limit):
             return f"no increase: {refused} of {tried} refused"
         return ""

@@ -140,6 +140,17 @@ def test_growth_is_fast_below_the_last_good_rate_slow_across_it_and_fast_beyond(
     assert next(at for at, answer in enumerate(answers, 1) if answer.rung == 25) == wait
 
 
+def test_steady_refusals_below_what_is_tolerated_delay_an_increase_by_half_an_hour_and_the_next_ones_no_more() -> None:
+    # one in two minutes: 2 or 3 of 190 in five, upper bounds 2.2 and 2.9 %, above 1 % and below 4 %
+    facts = [minute(at, 20, 38 - at % 2, at % 2) for at in range(31)]
+    answers = walk(CONTROL, RateMemory(), facts)
+    assert [answer.rung for answer in answers] == [20] * 30 + [21]
+    facts = [minute(31, 20, 38, 0, next_rung=21), *(minute(at, 21, 46 - at % 2, at % 2) for at in range(32, 36))]
+    answers = walk(CONTROL, answers[-1].memory, facts)
+    assert [answer.rung for answer in answers] == [21] * 4 + [22]
+    assert not CONTROL.step(answers[-1].memory, minute(36, 22, 10, 45)).memory.patient  # a cut ends it
+
+
 def test_what_was_accepted_when_the_rate_was_cut_is_the_last_good_rate() -> None:
     assert CONTROL.step(RateMemory(good=200.0), minute(0, 25, 30, 65)).memory.good == 30.0
     assert CONTROL.step(RateMemory(good=200.0), minute(0, 25, 0, 95)).memory.good == 200.0  # silence says nothing
@@ -155,12 +166,12 @@ def test_nothing_is_raised_above_the_ladder() -> None:
     assert {answer.rung for answer in walk(control, RateMemory(), [minute(at, 25, 95, 0) for at in range(60)])} == {25}
 
 
-@given(st.integers(1, 3_000), st.integers(1, 40))
-def test_room_is_proven_where_the_exact_upper_bound_is_below_the_limit(tried: int, refused: int) -> None:
+@given(st.integers(1, 3_000), st.integers(1, 40), st.sampled_from([0.01, 0.04]))
+def test_room_is_proven_where_the_exact_upper_bound_is_below_the_limit(tried: int, refused: int, limit: float) -> None:
     refused = min(refused, tried)
     upper = clopper_pearson(refused, tried, 0.8, sides=1)[1]
-    if abs(upper - 0.01) > 1e-9:
-        assert CONTROL.proves_room(tried, refused) == (upper < 0.01)
+    if abs(upper - limit) > 1e-9:
+        assert CONTROL.proves_room(tried, refused, limit) == (upper < limit)
 
 
 def test_the_alarm_is_the_lattice_of_the_design_page_within_its_budget_of_false_alarms() -> None:

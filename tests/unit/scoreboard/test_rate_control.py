@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ignite_app.scoreboard import rate_control
-from ignite_app.scoreboard.rate_control import ABLATED_IN, COLUMNS, MOVING, OURS, TARGETS, VARIED, ablated, run
+from ignite_app.scoreboard.rate_control import CLIFF, COLUMNS, MOVING, NOISY, OURS, TARGETS, VARIED, ablated, run
 from ignite_domain.errors import BadInput
 from ignite_domain.governance.rates import RateRules
 
@@ -55,20 +55,22 @@ def test_other_seeds_are_other_days() -> None:
     assert cell(one, "moving")["share"] != cell(two, "moving")["share"]
 
 
-def test_without_memory_more_is_refused_and_more_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    few = {name: rules for name, rules in ablated().items() if name == rate_control.NO_MEMORY}
+def test_what_memory_and_patience_are_good_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = {name: rules for name, rules in ablated().items() if name in ("no memory", "no patience")}
     monkeypatch.setattr(rate_control, "ablated", lambda: few)
     rows = run(WORLDS, days=2, ablations=True, columns=[])["ablations"]
     found = {(row["world"], row["policy"]): row for row in rows}
-    for column in ABLATED_IN:
-        ours, without = found[column.name, OURS], found[column.name, rate_control.NO_MEMORY]
-        assert without["changes"]["mean"] > ours["changes"]["mean"]
-        assert without["refused_per_accepted"]["mean"] > ours["refused_per_accepted"]["mean"]
+    for column in (MOVING, CLIFF):
+        ours, without = found[column.name, OURS], found[column.name, "no memory"]
+        assert without["changes"]["mean"] > 1.2 * ours["changes"]["mean"]
+        assert without["refused_per_accepted"]["mean"] > 1.1 * ours["refused_per_accepted"]["mean"]
+    ours, without = found[NOISY.name, OURS], found[NOISY.name, "no patience"]
+    assert ours["share"]["mean"] > 1.5 * without["share"]["mean"]
 
 
 def test_each_varied_constant_is_changed_both_ways_and_nothing_else_is() -> None:
     variants, ours = ablated(), RateRules()
-    assert len(variants) == 2 + 2 * len(VARIED)
+    assert len(variants) == 3 + 2 * len(VARIED)
     for name in VARIED:
         values = [getattr(rules, name) for label, rules in variants.items() if label.startswith(f"{name} ")]
         assert min(values) < getattr(ours, name) < max(values)
