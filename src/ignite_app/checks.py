@@ -7,25 +7,22 @@ raises for what is wrong outside.
 import asyncio
 import urllib.error
 import urllib.request
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
-import attrs
-
 from ignite_adapters.directory import DirectoryBucket
 from ignite_adapters.dns import DnsMxLookup
-from ignite_adapters.pmta.accounting import DirectoryFeed
 from ignite_adapters.pmta.ssh import SshConsole
 from ignite_adapters.postgres.migrate import pending
 from ignite_adapters.s3 import S3Bucket
 from ignite_adapters.verifier import HttpAddressVerifier
+from ignite_app import check_host
+from ignite_app.check_words import Check, Fault
 from ignite_app.clock import Clock
 from ignite_app.settings import Settings
 from ignite_domain.errors import IgniteError
 from ignite_domain.governance import commands, include_file
-from ignite_domain.governance.accounting import AccountingRecord
 from ignite_domain.governance.host_state import QUESTIONS, missing
 from ignite_domain.imports import ImportBucket
 from ignite_domain.verification import MxKind, VerifierBusy
@@ -33,37 +30,6 @@ from ignite_domain.verification import MxKind, VerifierBusy
 TIMEOUT_REAL_SECONDS: Final = 20.0
 KNOWN_DOMAIN: Final = "gmail.com"
 """A domain whose MX hosts exist wherever DNS works."""
-ENOUGH_LINES: Final = 1000
-"""Delivered and bounced lines after which a type that never came is taken to be switched off."""
-NEEDED: Final = {
-    "d": "deliveries",
-    "b": "bounces",
-    "t": "deferrals per recipient: the throttle agents are blind without them",
-    "tq": "deferrals per queue: connection trouble is unseen without them",
-}
-OPTIONAL: Final = {
-    "f": "complaints (needs <feedback-loop-processor>): an ISP without them shows 'no signal'",
-    "rb": "late bounces (needs <bounce-processor>)",
-    "r": "receipts: without them a send whose reply was lost stays in doubt until its delivery is logged",
-}
-
-
-@attrs.frozen
-class Check:
-    """One finding. `fix` says what to do where `ok` is False; it is empty otherwise."""
-
-    name: str
-    ok: bool
-    detail: str
-    fix: str = ""
-
-
-@attrs.frozen
-class Fault(Exception):
-    """Why a check fails, and what to do."""
-
-    detail: str
-    fix: str
 
 
 async def check(settings: Settings, clock: Clock) -> list[Check]:
@@ -75,7 +41,9 @@ async def check(settings: Settings, clock: Clock) -> list[Check]:
         ("verifier", lambda: _verifier(settings)),
         ("smtp", lambda: _smtp(settings)),
         ("ssh", lambda: _ssh(settings)),
-        ("accounting", lambda: _accounting(settings)),
+        ("backoff", lambda: check_host.backoff(settings)),
+        ("accounting", lambda: check_host.accounting(settings)),
+        ("x-headers", lambda: check_host.x_headers(settings, clock)),
         ("tracking", lambda: _tracking(settings)),
         ("clock", lambda: _clock(settings, clock)),
     ]
@@ -86,7 +54,7 @@ async def _found(name: str, probe: Callable[[], Awaitable[str]]) -> Check:
     try:
         return Check(name, True, await asyncio.wait_for(probe(), TIMEOUT_REAL_SECONDS))
     except Fault as fault:
-        return Check(name, False, fault.detail, fault.fix)
+        return Check(name, False, fault.detail, fault.fix, fault.paste)
     except IgniteError as failure:
         return Check(name, False, str(failure), FIXES[name])
     except TimeoutError:
@@ -102,6 +70,8 @@ FIXES: Final = {
     "verifier": "correct verifier.url and verifier.api_key, or leave the URL empty: scores then stop at 0.25",
     "smtp": "start PowerMTA, open its <smtp-listener>, and correct pmta.host and pmta.smtp_port",
     "ssh": "follow docs/pmta.md: install the wrapper, then set pmta.ssh_port, ssh_user, ssh_key and ssh_host_key",
+    "backoff": "follow docs/pmta.md: let the wrapper show settings, and include the generated file",
+    "x-headers": "follow docs/pmta.md: let PowerMTA read the headers that IGNITE sets",
     "accounting": "mount or sync PowerMTA's accounting folder here, readable, and set pmta.accounting_dir",
     "tracking": "start `ignite serve`, and set tracking.base_url to where people reach it from outside",
     "clock": "leave clock.* out of the settings",
@@ -222,27 +192,6 @@ async def _ssh(settings: Settings) -> str:
         raise Fault("no virtual MTA is named", "name them in pmta.vmtas, with their addresses")
     rate = include_file.rung(settings.governance.queue_rate_per_hour, settings.governance.queue_rate_per_hour)
     return f"host key as pinned, all paths there, configuration good; {names} at {rate}/h a queue"
-
-
-async def _accounting(settings: Settings) -> str:
-    folder = Path(settings.pmta.accounting_dir)
-    if not await asyncio.to_thread(folder.is_dir):
-        raise Fault(f"{folder} is not a folder", FIXES["accounting"])
-    batches = await DirectoryFeed(folder).read({}, ENOUGH_LINES * 20)
-    if not batches:
-        raise Fault("no accounting file with a header", FIXES["accounting"])
-    seen: Counter[str] = Counter()
-    for batch in batches:
-        seen.update(one.type for one in batch.entries if isinstance(one, AccountingRecord))
-    told = ", ".join(f"{name} {count}" for name, count in sorted(seen.items())) or "no record yet"
-    absent = [name for name in NEEDED if not seen[name]]
-    if seen["d"] + seen["b"] >= ENOUGH_LINES and absent:
-        raise Fault(
-            f"{told}; never {'; '.join(f'{name} ({NEEDED[name]})' for name in absent)}",
-            "add <acct-file> with `records d,b` and one with `records t,tq` (see docs/pmta.md), then pmta reload",
-        )
-    silent = [f"{name}: {why}" for name, why in OPTIONAL.items() if not seen[name]]
-    return told + "".join(f"; none of {one}" for one in silent)
 
 
 async def _tracking(settings: Settings) -> str:

@@ -51,6 +51,8 @@ def main() -> int:
             data = {"job": [{"id": job, "paused": True} for job in state["jobs"]]}
         case ["show", "disabled", "sources"]:
             data = {"source": state["disabled"]}
+        case ["show", "settings", _]:
+            data = {"settings": {"max-msg-rate": "20000/h"}}
         case ["show", "status"]:
             data = {"status": {"traffic": {"total": {"out": {"rcp": "3"}}}}}
         case _:

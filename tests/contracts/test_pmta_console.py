@@ -57,6 +57,13 @@ async def _state(console: PmtaConsole) -> HostState:
     return read({reading: (await console.run(question)).output for reading, question in QUESTIONS.items()})
 
 
+async def test_the_settings_of_one_queue_are_shown_and_of_no_pattern(console: PmtaConsole) -> None:
+    reply = await console.run(commands.show_settings("gmail.com/mta1"))
+    assert (reply.exit_status, "max-msg-rate" in reply.output) == (0, True)
+    with pytest.raises(BadInput):
+        commands.show_settings("*/mta1")
+
+
 async def test_every_knob_can_be_turned_read_and_undone(console: PmtaConsole) -> None:
     for command in (
         commands.pause_queue("gmail.com/*"),
@@ -157,7 +164,7 @@ REFUSED = [
     ("pmta --json set queue --priority=9 gmail.com/mta1", b""),
     ("pmta --json disable source 192.0.2.1 gmail.com/mta1", b""),  # for ever: not with us
     ("pmta --json show queues --errors", b""),
-    ("pmta --json show settings gmail.com/mta1", b""),
+    ("pmta --json show settings gmail.com/*", b""),
     ("ignite-put-include /etc/passwd", GOOD.encode()),
     ("ignite-put-include", b"max-smtp-out 1\n"),
     ("ignite-put-include", GOOD[:-20].encode()),

@@ -10,6 +10,8 @@ import pytest
 from ignite_app.checks import Check, check
 from ignite_app.clock import Clock
 from ignite_app.settings import (
+    AccountingHost,
+    AccountingSettings,
     BucketSettings,
     DatabaseSettings,
     DnsSettings,
@@ -22,6 +24,7 @@ from ignite_app.settings import (
 )
 from ignite_app.simulator.options import SimulatorOptions
 from ignite_app.simulator.simulator import Simulator
+from ignite_domain.governance.include_file import render
 
 HEADER = "type,timeLogged,rcpt,dsnStatus,vmta\n"
 
@@ -36,6 +39,9 @@ async def simulator(tmp_path: Path) -> AsyncIterator[Simulator]:
     key = asyncssh.generate_private_key("ssh-ed25519")
     key.write_private_key(str(tmp_path / "client"))
     key.write_public_key(str(tmp_path / "client.pub"))
+    include = tmp_path / "home" / "pmta" / "ignite.conf"
+    include.parent.mkdir(parents=True)
+    include.write_text(render(["mta1"], 20_000, {}).text)
     made = Simulator.build(
         SimulatorOptions(
             str(tmp_path / "home"),
@@ -114,6 +120,11 @@ async def test_each_part_that_is_broken_is_named_with_what_to_do(settings: Setti
         (_pmta(settings, smtp_port=settings.pmta.ssh_port), "smtp", "the server says"),
         (_pmta(settings, accounting_dir=str(tmp_path / "none")), "accounting", "not a folder"),
         (_pmta(settings, accounting_dir=str(deaf)), "accounting", "never b"),
+        (
+            _pmta(settings, vmtas=(VmtaSettings("mta9", "192.0.2.19"),)),
+            "backoff",
+            "not set: mta9: backoff-max-msg-rate",
+        ),
         (evolve(settings, database=DatabaseSettings(dsn=Secret("host=127.0.0.1 port=9"))), "database", "database"),
         (evolve(settings, verifier=VerifierSettings(url="http://127.0.0.1:9/")), "verifier", "ConnectError"),
         (
@@ -128,3 +139,50 @@ async def test_each_part_that_is_broken_is_named_with_what_to_do(settings: Setti
         assert not one.ok, name
         assert words in one.detail, (name, one.detail)
         assert one.fix
+
+
+async def test_what_the_configuration_lacks_comes_with_the_lines_to_paste(
+    settings: Settings, simulator: Simulator, tmp_path: Path
+) -> None:
+    checks = await found(settings)
+    assert checks["backoff"].detail == "set for mta1"
+    assert checks["x-headers"].ok
+    deaf = tmp_path / "deaf"
+    deaf.mkdir()
+    ours = "d,2026-11-02 09:00:00+0000,a@x.example,2.0.0,mta1,ig7\nr,2026-11-02 09:00:00+0000,a@x.example,,pool,ig8\n"
+    (deaf / "acct-2026-11-02-0000.csv").write_text(
+        HEADER.replace("vmta", "vmta,envId") + ours + "d,2026-11-02 09:00:00+0000,a@x.example,2.0.0,mta1,\n" * 1200
+    )
+    checks = await found(_pmta(settings, accounting_dir=str(deaf)))
+    assert checks["accounting"].paste.splitlines() == [
+        "<acct-file /var/log/pmta/acct-all.csv>",
+        "    records d,b,f,rb,rs",
+        "    world-readable yes",
+        "</acct-file>",
+        "<acct-file /var/log/pmta/acct-transient.csv>",
+        "    records t,tq",
+        "    world-readable yes",
+        "</acct-file>",
+    ]
+    assert "process-x-job" in checks["x-headers"].detail
+    assert checks["x-headers"].paste.splitlines()[1:-1] == ["    process-x-job yes"]
+
+
+async def test_the_logs_of_other_hosts_are_tried_too(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "two").mkdir()
+    more = AccountingSettings(hosts=(AccountingHost("mta2", dir=str(tmp_path / "two")),))
+    one = (await found(attrs.evolve(settings, accounting=more)))["accounting"]
+    assert (one.ok, one.detail) == (False, "mta2: no accounting file with a header")
+    (tmp_path / "two" / "acct.csv").write_text(accounting("d b t tq f", 1))
+    one = (await found(attrs.evolve(settings, accounting=more)))["accounting"]
+    assert one.ok
+    assert "mta2: b 1, d 1" in one.detail
+    far = AccountingSettings(
+        hosts=(
+            AccountingHost(
+                "mta3", ssh_host="127.0.0.1", ssh_port=9, ssh_key=str(tmp_path / "client"), ssh_host_key="ssh-rsa x"
+            ),
+        )
+    )
+    one = (await found(attrs.evolve(settings, accounting=far)))["accounting"]
+    assert "accounting.hosts.0.ssh_host_key is not a public key" in one.detail

@@ -108,6 +108,8 @@ class MemoryPmta:
                 return {"queue": [{"name": name} for name in sorted(names)]}
             case Verb.SHOW_JOBS:
                 return {"job": [{"id": job, "paused": True} for job in sorted(self.jobs)]}
+            case Verb.SHOW_SETTINGS:
+                return {"settings": {"max-msg-rate": "20000/h"}}
             case Verb.SHOW_DISABLED:
                 return {"source": [{"ip": ip, "queue": queue} for ip, queue in sorted(self.disabled)]}
             case _:

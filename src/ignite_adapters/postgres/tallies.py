@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import psycopg
 from psycopg import AsyncConnection
 
-from ignite_adapters.postgres.pool import Pool, transaction
+from ignite_adapters.postgres.migrate import CONNECT_REAL_SECONDS
+from ignite_adapters.postgres.pool import Pool, transaction, translate
 from ignite_domain.governance.health import HostLog
 from ignite_domain.governance.tally import Tally
 
@@ -67,6 +69,17 @@ select isp, status, text, count, first_at, last_at from mailing_engine_unknown_r
  order by count desc, last_at desc, isp, status, text limit %s
 """
 _UNKNOWN_COUNT: Final = "select count(*), coalesce(sum(count), 0) from mailing_engine_unknown_replies"
+
+_HEARD: Final = """
+select count(*), count(*) filter (where attempts > 0) from mailing_sends where state = 'injected' and injected_at < %s
+"""
+
+
+def heard_of(dsn: str, before: datetime) -> tuple[int, int]:
+    """(messages handed over before that instant, those of them that the log has named). Raises PortFailure."""
+    with translate(), psycopg.connect(dsn, connect_timeout=CONNECT_REAL_SECONDS) as conn:
+        row = conn.execute(_HEARD, (before,)).fetchone()
+    return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
 async def write(conn: AsyncConnection[Any], told: Tally) -> None:

@@ -274,11 +274,14 @@ def check(*, config: Config = None, json: Json = False) -> int:
     """Try every connection and say what to fix."""
     settings = configure(config)
     results = asyncio.run(run_checks(settings, clock_of(settings)))
-    rows = [{"name": one.name, "ok": one.ok, "detail": one.detail, "fix": one.fix} for one in results]
-    lines = [
-        f"{'ok  ' if one.ok else 'FAIL'} {one.name}: {one.detail}" + ("" if one.ok else f"\n     fix: {one.fix}")
-        for one in results
+    rows = [
+        {"name": one.name, "ok": one.ok, "detail": one.detail, "fix": one.fix, "paste": one.paste} for one in results
     ]
+    lines = []
+    for one in results:
+        lines.append(f"{'ok  ' if one.ok else 'FAIL'} {one.name}: {one.detail}")
+        lines += [f"     fix: {one.fix}"] if one.fix else []
+        lines += [f"     | {line}" for line in one.paste.splitlines()]
     emit({"ok": all(one.ok for one in results), "checks": rows}, as_json=json, lines=lines)
     return GOOD if all(one.ok for one in results) else CHECK_FAILS
 

@@ -38,6 +38,7 @@ class Verb(StrEnum):
     SHOW_QUEUES = "show queues"
     SHOW_JOBS = "show jobs"
     SHOW_DISABLED = "show disabled sources"
+    SHOW_SETTINGS = "show settings"
 
 
 MUTATING: Final[frozenset[Verb]] = frozenset(
@@ -193,6 +194,13 @@ def show(verb: Verb, *options: str) -> PmtaCommand:
     return _pmta(verb, *options)
 
 
+def show_settings(target: str) -> PmtaCommand:
+    """What the configuration says about one queue; `target` may not hold `*`."""
+    if "*" in target:
+        raise BadInput("settings are shown of one queue")
+    return _pmta(Verb.SHOW_SETTINGS, queue(target))
+
+
 READS: Final[frozenset[Verb]] = frozenset(
     {Verb.SHOW_STATUS, Verb.SHOW_VERSION, Verb.SHOW_QUEUES, Verb.SHOW_JOBS, Verb.SHOW_DISABLED}
 )
@@ -226,6 +234,8 @@ def check(command: PmtaCommand) -> None:
         return
     elif verb in _ONE and len(rest) == 1:
         _ONE[verb](rest[0])
+    elif verb is Verb.SHOW_SETTINGS and len(rest) == 1:
+        show_settings(rest[0])
     elif verb is Verb.SET_QUEUE and len(rest) == 2 and rest[0] in ("--mode=backoff", "--mode=normal"):
         queue(rest[1])
     elif verb is Verb.ENABLE_SOURCE and len(rest) == 2:

@@ -1,0 +1,132 @@
+"""The checks of a PMTA host's configuration: what it logs, whether backoff works, whether it reads our headers.
+
+Each names what is missing and gives the lines to paste. Nothing is changed anywhere.
+"""
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from ignite_adapters.pmta.accounting import DirectoryFeed
+from ignite_adapters.pmta.ssh import SshConsole
+from ignite_adapters.postgres.tallies import heard_of
+from ignite_app.check_words import Fault
+from ignite_app.clock import Clock
+from ignite_app.feeds import sftp_of
+from ignite_app.settings import Settings
+from ignite_domain.errors import PortFailure
+from ignite_domain.governance import commands, host_config
+from ignite_domain.governance.accounting import AccountingRecord
+from ignite_domain.governance.health import ENOUGH, NEEDED, OPTIONAL, named
+from ignite_domain.governance.ports import AccountingFeed
+
+LINES: Final = ENOUGH * 20
+"""Lines of each log that are looked at."""
+ENOUGH_SENDS: Final = 20
+"""Messages handed over after which the log ought to have told of one."""
+MOUNT: Final = "mount or sync PowerMTA's accounting folder here, readable, and set pmta.accounting_dir"
+
+
+async def records(settings: Settings) -> dict[str, list[AccountingRecord]]:
+    """The beginning of every host's log, by host; what a host pushes is not asked for. Raises PortFailure, Fault."""
+    feeds: dict[str, AccountingFeed] = {}
+    folder = Path(settings.pmta.accounting_dir)
+    if settings.pmta.accounting_dir:
+        if not await asyncio.to_thread(folder.is_dir):
+            raise Fault(f"{folder} is not a folder", MOUNT)
+        feeds[""] = DirectoryFeed(folder)
+    for index, host in enumerate(settings.accounting.hosts):
+        if host.dir:
+            feeds[host.name] = DirectoryFeed(Path(host.dir), host.name)
+        elif host.ssh_host:
+            feeds[host.name] = sftp_of(host, index)
+    found: dict[str, list[AccountingRecord]] = {}
+    for name, feed in feeds.items():
+        try:
+            batches = await feed.read({}, LINES)
+        except PortFailure as failure:
+            raise Fault(f"{named(name)}: {failure}", MOUNT if not name else "correct accounting.hosts") from None
+        finally:
+            if (close := getattr(feed, "close", None)) is not None:
+                await close()
+        found[name] = [one for batch in batches for one in batch.entries if isinstance(one, AccountingRecord)]
+        if not batches:
+            raise Fault(f"{named(name)}: no accounting file with a header", MOUNT)
+    return found
+
+
+async def accounting(settings: Settings) -> str:
+    """Every log can be read, and holds the record types that agents need."""
+    told, faults, absent_all = [], [], set[str]()
+    for host, found in (await records(settings)).items():
+        seen = Counter(one.type for one in found)
+        counts = ", ".join(f"{name} {count}" for name, count in sorted(seen.items())) or "no record yet"
+        absent = [name for name in NEEDED if not seen[name]]
+        where = f"{host}: " if host else ""
+        if seen["d"] + seen["b"] >= ENOUGH and absent:
+            faults.append(f"{where}{counts}; never {'; '.join(f'{name} ({NEEDED[name]})' for name in absent)}")
+            absent_all |= set(absent)
+        silent = "".join(f"; none of {name}: {why}" for name, why in OPTIONAL.items() if not seen[name])
+        told.append(where + counts + silent)
+    pushing = [host.name for host in settings.accounting.hosts if host.push_secret]
+    if pushing:
+        told.append(f"pushed by {', '.join(pushing)}: see `ignite status` for what came")
+    if faults:
+        lines = host_config.acct_lines(absent_all)
+        raise Fault(" | ".join(faults), "add these blocks, then `pmta reload` (docs/pmta.md)", lines)
+    return " | ".join(told) or "no accounting log is named"
+
+
+async def backoff(settings: Settings) -> str:
+    """Backoff mode changes something, and ends: PowerMTA's defaults do neither."""
+    pmta = settings.pmta
+    if not (pmta.ssh_host_key and pmta.ssh_key and pmta.vmtas):
+        return "not asked: needs pmta.ssh_key, pmta.ssh_host_key and pmta.vmtas"
+    console = SshConsole(pmta.host, pmta.ssh_port, pmta.ssh_user, pmta.ssh_key, pmta.ssh_host_key)
+    lacks: dict[str, list[str]] = {}
+    try:
+        for vmta in pmta.vmtas:
+            reply = await console.run(commands.show_settings(f"gmail.com/{vmta.name}"))
+            if reply.exit_status != 0:
+                raise Fault(
+                    f"'show settings' ends with exit status {reply.exit_status}",
+                    "install the wrapper of this version (deploy/ignite-pmta-wrapper): it may show settings",
+                )
+            if found := host_config.backoff_lacks(host_config.settings_of(reply.output)):
+                lacks[vmta.name] = found
+    finally:
+        await console.close()
+    if lacks:
+        what = "; ".join(f"{name}: {', '.join(found)}" for name, found in lacks.items())
+        lines = host_config.backoff_lines(sorted(lacks), settings.governance.queue_rate_per_hour)
+        raise Fault(f"not set: {what}", "include the generated file, or set the values by hand", lines)
+    return f"set for {', '.join(vmta.name for vmta in pmta.vmtas)}"
+
+
+async def x_headers(settings: Settings, clock: Clock) -> str:
+    """PowerMTA reads our X-VirtualMTA, X-Job and X-EnvID: the log of our mail shows their traces."""
+    every = {"process-x-virtual-mta", "process-x-job", "process-x-envid"}
+    fix = "add this to the <source> that takes IGNITE's mail, then `pmta reload`"
+    found = (await records(settings)).get("", [])
+    ours, lacks = host_config.header_lacks(found, {vmta.name for vmta in settings.pmta.vmtas})
+    if lacks:
+        raise Fault(
+            f"{ours} records of our mail, in none of them {', '.join(lacks)}", fix, host_config.source_lines(lacks)
+        )
+    if ours:
+        return f"their traces stand in {ours} records of our mail"
+    sent = heard = 0
+    if dsn := str(settings.database.dsn):
+        try:
+            sent, heard = await asyncio.to_thread(heard_of, dsn, clock.now() - timedelta(hours=1))
+        except PortFailure:
+            return "not known: no record of our mail in the log, and no database to say whether there should be"
+    if sent >= ENOUGH_SENDS and not heard and len(found) >= ENOUGH_SENDS:
+        raise Fault(
+            f"{sent} messages were handed over and the log never names one of them (process-x-envid)",
+            fix,
+            host_config.source_lines(every),
+        )
+    return f"not known before there are records of our mail; PowerMTA needs {', '.join(sorted(every))}"
