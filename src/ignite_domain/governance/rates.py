@@ -102,7 +102,7 @@ class RateRules:
 class MinuteFacts:
     """What the accounting shows for one minute of a queue; first attempts and retries alike.
 
-    `minute` counts on without end (minutes since any fixed instant); gaps are allowed, going back is not.
+    `minute` counts on without end (minutes since any fixed instant); gaps are allowed, what comes twice counts once.
     `rung` was in force during it, `next_rung` will be in the coming one: a change takes a full minute to act.
     `named` is how many distinct recipients were told of a rate limit (ReplyClass.RATE_LIMIT) in the last ten
     minutes; `retry_after` is the longest wait, in minutes, that a reply of this minute stated.
@@ -132,6 +132,7 @@ class RateMemory:
     seen: tuple[tuple[int, int], ...] = ()
     patient: bool = attrs.field(default=False, validator=instance_of(bool))
     good: float = attrs.field(default=0.0, validator=[instance_of((int, float)), ge(0), lt(math.inf)])
+    last_at: int = attrs.field(default=_NEVER, validator=instance_of(int))
     still_since: int = attrs.field(default=_NEVER, validator=instance_of(int))
     raised_at: int = attrs.field(default=_NEVER, validator=instance_of(int))
     cut_at: int = attrs.field(default=_NEVER, validator=instance_of(int))
@@ -180,9 +181,12 @@ class RateControl:
         """Answer one minute. The rung differs from `facts.next_rung` only if something is to be changed.
 
         A cut may go any number of rungs down; an increase is one rung, at most every `pace` minutes.
-        Raises BadInput for a rung that the ladder does not have.
+        A minute that is not newer than the last one changes nothing. Raises BadInput for a rung that the ladder does
+        not have.
         """
         self.ladder.rate_of(max(facts.rung, facts.next_rung))
+        if facts.minute <= memory.last_at:
+            return Answer(memory, facts.next_rung, "this minute has been answered")
         memory = self._observe(memory, facts)
         if facts.rung > facts.next_rung:
             return self._cut_under_way(memory, facts)
@@ -206,9 +210,9 @@ class RateControl:
 
     def _observe(self, memory: RateMemory, facts: MinuteFacts) -> RateMemory:
         rules = self.rules
-        fresh = memory.seen_rung != facts.rung or memory.still_since == _NEVER
-        earlier = () if fresh else memory.seen
         keep = max(rules.evidence_minutes, rules.estimate_minutes)
+        fresh = memory.seen_rung != facts.rung or facts.minute - memory.last_at > keep  # what is older is no evidence
+        earlier = () if fresh else memory.seen
         score = memory.score
         if facts.rung <= facts.next_rung:  # else it is the echo of a rate that has been cut already
             score = min(2 * rules.alarm, max(0, score + rules.up * facts.refused - facts.accepted))
@@ -219,6 +223,7 @@ class RateControl:
             held = max(held, facts.minute + rules.pace)
         return attrs.evolve(
             memory,
+            last_at=facts.minute,
             score=score,
             seen_rung=facts.rung,
             still_since=facts.minute if fresh else memory.still_since,

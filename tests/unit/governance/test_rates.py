@@ -135,7 +135,7 @@ def test_a_stated_wait_holds_the_rate() -> None:
     ],
 )
 def test_growth_is_fast_below_the_last_good_rate_slow_across_it_and_fast_beyond(good: float, wait: int) -> None:
-    memory = RateMemory(good=good, cut_at=100)
+    memory = RateMemory(good=good, cut_at=100, last_at=100)
     answers = walk(CONTROL, memory, [minute(100 + at, 24, 79, 0) for at in range(1, 13)])
     assert next(at for at, answer in enumerate(answers, 1) if answer.rung == 25) == wait
 
@@ -149,6 +149,22 @@ def test_steady_refusals_below_what_is_tolerated_delay_an_increase_by_half_an_ho
     answers = walk(CONTROL, answers[-1].memory, facts)
     assert [answer.rung for answer in answers] == [21] * 4 + [22]
     assert not CONTROL.step(answers[-1].memory, minute(36, 22, 10, 45)).memory.patient  # a cut ends it
+
+
+def test_a_minute_that_comes_twice_counts_once() -> None:
+    once = CONTROL.step(RateMemory(), minute(7, 25, 91, 4))
+    again = CONTROL.step(once.memory, minute(7, 25, 91, 4))
+    assert (again.memory, again.rung) == (once.memory, 25)
+
+
+def test_minutes_before_a_long_gap_are_no_evidence() -> None:
+    answers = walk(CONTROL, RateMemory(), [minute(at, 20, 38, 0) for at in (0, 1, 60, 61, 62)])
+    assert [answer.rung for answer in answers] == [20, 20, 20, 20, 21]
+
+
+def test_a_rung_that_is_not_on_the_ladder_is_refused() -> None:
+    with pytest.raises(BadInput, match="0 to 36"):
+        CONTROL.step(RateMemory(), minute(0, 37, 1, 0))
 
 
 def test_what_was_accepted_when_the_rate_was_cut_is_the_last_good_rate() -> None:
