@@ -30,6 +30,7 @@ NO_FEEDBACK: Final = frozenset({Isp.GMAIL, Isp.APPLE})
 """Providers that report no single complaint: "no signal", never "0 %" (ISP facts, complaint denominators)."""
 
 _FRESH_S: Final = 600
+_ABOUT_ADDRESS: Final = frozenset({"invalid", "inactive", "full"})
 _TOLD: Final = 2
 """Distinct recipients before a reply is more than one mailbox's trouble (governance page, "Deterministic lane")."""
 _HOUR_S: Final = 3600
@@ -93,6 +94,10 @@ class Agent:
             if found:
                 return self._attribute(rule, found, view)
         return []
+
+    def finds(self, rule: Rule, scope: str, view: View) -> bool:
+        """Whether a rule's evidence holds at an address, job or the provider, whoever is to blame for it."""
+        return self._look(rule, scope, view) is not None
 
     def quiet_state(self, view: View) -> tuple[str, str]:
         """State and reason of an agent that wishes nothing: what it looks at, and how much of it there is."""
@@ -172,7 +177,11 @@ class Agent:
         if rule.scope is Scope.JOB:
             guilty = [one for one in found if self._stands_out(rule, one.scope, view)]
             if not guilty:
-                same = (one for one in view.rules[self.kind] if one.scope is Scope.ISP and one.test is rule.test)
+                same = (
+                    one
+                    for one in view.rules[self.kind]
+                    if (one.scope, one.test, one.signal) == (Scope.ISP, rule.test, rule.signal)
+                )
                 wide = next(same, None)
                 if wide is None:
                     return []  # a table without the provider's rule leaves it alone
@@ -283,8 +292,9 @@ def _share_test(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -
 def _reply(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> Finding | None:
     said = view.signals.replies(isp, scope_type, scope, view.edge)
     matching = {name: count for name, (kind, count) in said.items() if kind in rule.replies}
-    if not matching:
-        return None
+    about_mail = sum(count for kind, count in said.values() if kind not in _ABOUT_ADDRESS)
+    if not matching or 2 * sum(matching.values()) < about_mail:
+        return None  # what is not accepted is refused for another reason in the main
     name = max(matching, key=lambda key: (matching[key], key))
     seen = view.signals.seen(isp, scope_type, scope, Signal.ATTEMPT, rule.window_s, view.edge)
     # A busy stream always holds a few unrelated refusals; they must be a share worth acting on.

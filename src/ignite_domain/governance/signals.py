@@ -23,6 +23,7 @@ from ignite_domain.governance.streams import (
     DEAD,
     DEFERRED,
     DEFERRED_ADDRESS,
+    DEFERRED_WAY,
     DELIVERED,
     EVENT,
     REFUSED,
@@ -49,6 +50,8 @@ COMPLAINT_MEDIAN: Final = timedelta(hours=6)
 """How late half of the complaints come after delivery; a setting, since feedback loops differ."""
 WALKED: Final = frozenset({"isp", "ip", "job"})
 """Scope types whose alarms some rule asks for."""
+WAY_KINDS: Final = frozenset({"network", "routing", "auth", "tls"})
+"""Reply classes that tell of the way to a provider, or of our configuration, and not of its capacity."""
 STATE: Final = "state"
 """The row of a scope that holds its whole state; the other rows are for people and queries."""
 
@@ -89,6 +92,8 @@ class Outcome:
                 code = DELIVERED
             case OutcomeKind.DEFERRED:
                 code = DEFERRED_ADDRESS if self.address_fault else DEFERRED
+                if self.reply_kind in WAY_KINDS:
+                    code = DEFERRED_WAY
             case OutcomeKind.BOUNCED:
                 code = DEAD if self.address_fault else REFUSED if self.about_us else BOUNCED
             case OutcomeKind.COMPLAINED:

@@ -29,15 +29,16 @@ DEFERRED_ADDRESS: Final = 4  # a deferral about the recipient: a full mailbox
 DEAD: Final = 6  # bounced about the recipient
 REFUSED: Final = 8  # bounced about us
 BOUNCED: Final = 10  # bounced for another reason
-COMPLAINED: Final = 12
-CONNECTION: Final = 13
-WIDTH: Final = 14
+DEFERRED_WAY: Final = 12  # a deferral about the way there: network, DNS, authentication, TLS
+COMPLAINED: Final = 14
+CONNECTION: Final = 15
+WIDTH: Final = 16
 
 Vector = list[int]
 
 _FIRSTS: Final = tuple(range(0, COMPLAINED, 2))
 _ATTEMPTS: Final = tuple(range(COMPLAINED))
-_NOT_ACCEPTED: Final = tuple(code + again for code in (DEFERRED, REFUSED, BOUNCED) for again in (0, 1))
+_NOT_ACCEPTED: Final = tuple(code + again for code in (DEFERRED, REFUSED, BOUNCED, DEFERRED_WAY) for again in (0, 1))
 
 COUNTED: Final[Mapping[Signal, tuple[tuple[int, ...], tuple[int, ...]]]] = {
     Signal.DEFERRAL: (_FIRSTS, (DEFERRED, DEFERRED_ADDRESS)),

@@ -227,7 +227,9 @@ def test_each_kind_says_what_it_looks_at() -> None:
         "0 of 102 first attempts deferred in the last hour, 0 of 102 attempts not accepted in the last hour, "
         "0 connections refused in the last hour; alarm at 0 % of its level",
     )
-    assert said[AgentKind.EMERGENCY][1].startswith("2 of 102 first attempts met dead addresses in the last hour; alarm")
+    assert said[AgentKind.EMERGENCY][1].startswith(
+        "2 of 102 first attempts met dead addresses in the last hour, 0 complaints about 100 delivered in a day; alarm"
+    )
     assert said[AgentKind.SUPPRESSION] == ("watching", "2 of 102 first attempts met dead addresses in the last hour")
     assert said[AgentKind.WARMUP] == ("watching", "no mail here from an address that is warming up")
     assert said[AgentKind.REPUTATION] == ("watching", "no attempts in the last hour")
@@ -264,3 +266,30 @@ def test_many_providers_that_turn_us_away_together_are_a_fault_of_ours(
 def test_many_providers_that_are_merely_busy_are_no_fault_of_ours() -> None:
     stream = turned_away(Isp, "load")
     assert not [one for one in wishes(stream, later(30)) if one.target_type is TargetType.HOST]
+
+
+def test_an_address_is_not_blamed_for_what_is_refused_for_another_reason_in_the_main() -> None:
+    """Two mentions of reputation among thirty refusals for our authentication quarantine nobody."""
+    named = [
+        outcome(n, later(29), OutcomeKind.BOUNCED, ip=IPS[0], about_us=True, reply_kind="reputation", reply_rule="ip")
+        for n in range(2)
+    ]
+    others = [
+        outcome(n, later(29), OutcomeKind.BOUNCED, ip=IPS[0], about_us=True, reply_kind="auth", reply_rule="auth")
+        for n in range(2, 32)
+    ]
+    assert not [one for one in wishes([*named, *others], later(30)) if one.agent is AgentKind.POOL]
+    assert [one for one in wishes(named, later(30)) if one.agent is AgentKind.POOL]
+
+
+def test_a_provider_that_cannot_be_reached_is_a_matter_for_a_person_and_slows_nothing_down() -> None:
+    lost = [outcome(n, later(29), OutcomeKind.DEFERRED, reply_kind="network", reply_rule="timeout") for n in range(30)]
+    found = wishes([*steady(20, 600, later(27)), *lost], later(30))
+    assert [(one.action, one.rule) for one in found] == [(Action.WARN, "unreachable@1")]
+
+
+def test_complaints_about_one_job_pause_it_and_not_the_provider() -> None:
+    about_c1 = [*steady(1200, 1200, isp=Isp.YAHOO), *steady(1200, 1200, isp=Isp.YAHOO, job="c2")]
+    about_c1 += [outcome(n, later(70 + n), OutcomeKind.COMPLAINED, isp=Isp.YAHOO) for n in range(8)]
+    found = [one for one in wishes(about_c1, later(78)) if one.agent is AgentKind.EMERGENCY]
+    assert [(one.action, one.target, one.rule) for one in found] == [(Action.PAUSE_JOB, "c1", "complaints-of-a-job@1")]
