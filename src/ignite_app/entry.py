@@ -6,6 +6,13 @@ import sys
 def main() -> None:
     """Run the command line; exits 2 naming the extra if the application's libraries are not installed."""
     try:
+        raise SystemExit(_run())
+    except KeyboardInterrupt:  # while the libraries are still being read
+        raise SystemExit(130) from None
+
+
+def _run() -> int:
+    try:
         import asyncssh  # noqa: F401  # stands for [adapters]
         import cyclopts  # noqa: F401  # stands for [app]
     except ModuleNotFoundError as missing:
@@ -14,10 +21,10 @@ def main() -> None:
             "in a checkout: pip install '.[app]'",
             file=sys.stderr,
         )
-        raise SystemExit(2) from None
+        return 2
     from ignite_app.cli.main import run
 
-    raise SystemExit(run(sys.argv[1:]))
+    return run(sys.argv[1:])
 
 
 if __name__ == "__main__":

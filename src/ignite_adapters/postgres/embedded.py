@@ -213,6 +213,7 @@ def _launch(directory: Path, password: str, settings: Mapping[str, str], identit
             stdout=out,
             stderr=out,
             preexec_fn=partial(_die_with, os.getpid()),
+            process_group=0,  # a Ctrl-C at the terminal must not end it before those who use it
             **identity,
         )
     return EmbeddedServer(directory, port, password, process)
@@ -237,6 +238,7 @@ def _initdb(directory: Path, data: Path, secret: Path, identity: Mapping[str, An
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,
+        process_group=0,
         **identity,
     )
     if done.returncode != 0:

@@ -158,6 +158,25 @@ class ReportReader:
             )
             return [dict(zip(names, row, strict=True)) for row in await cursor.fetchall()]
 
+    async def statuses(self, ids: list[int]) -> dict[int, str]:
+        """What has become of these decisions: id -> status."""
+        if not ids:
+            return {}
+        async with self.pool.connection() as conn:
+            rows = await conn.execute("select id, status from mailing_engine_decisions where id = any(%s)", (ids,))
+            return {int(number): str(status) for number, status in await rows.fetchall()}
+
+    async def pulse(self) -> Counts:
+        """How things stand, for people: mail by what became of it, and restrictions that are in force."""
+        return await self._pairs(
+            "select 'sent', count(*) from mailing_sends where state = 'injected' "
+            "union all select 'delivered', count(*) from mailing_sends where outcome = 'delivered' "
+            "union all select 'deferrals', count(*) from subscriber_events where event_type = 'deferred' "
+            "union all select 'decisions standing', count(*) from mailing_engine_decisions "
+            "  where status in ('approved', 'applied', 'verified') and ended_at is null "
+            "  and action not in ('suppress', 'warn', 'release')"
+        )
+
     async def progress(self) -> Counts:
         """Counts that tell how far the loop is: what the demo waits for and tells about."""
         return await self._pairs(

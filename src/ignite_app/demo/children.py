@@ -20,7 +20,7 @@ from ignite_domain.errors import IgniteError
 
 _PR_SET_PDEATHSIG: Final = 1
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
-GRACE_REAL_SECONDS: Final = 8.0
+GRACE_REAL_SECONDS: Final = 4.0
 
 
 class ChildFailed(IgniteError):
@@ -72,18 +72,20 @@ async def start(name: str, arguments: Sequence[str], logs: Path, environ: Mappin
             stderr=out,
             env={**os.environ, **environ, "PYTHONUNBUFFERED": "1"},
             preexec_fn=_die_with_parent,  # one thread here; the child must not outlive us
+            process_group=0,  # a Ctrl-C at the terminal is ours alone to pass on, in the right order
         )
     return Child(name, process, log)
 
 
 async def stop(children: Sequence[Child]) -> None:
-    """Ask politely, last started first; then insist."""
+    """Ask all politely, and at once; insist where one does not go within the grace they share."""
     for child in reversed(children):
         if child.process.returncode is None:
             child.process.terminate()
-    for child in reversed(children):
-        try:
-            await asyncio.wait_for(child.process.wait(), GRACE_REAL_SECONDS)
-        except TimeoutError:
+    waits = [asyncio.create_task(child.process.wait()) for child in children]
+    if waits:
+        await asyncio.wait(waits, timeout=GRACE_REAL_SECONDS)
+    for child in children:
+        if child.process.returncode is None:
             child.process.kill()
-            await child.process.wait()
+    await asyncio.gather(*waits)

@@ -8,8 +8,9 @@ import asyncio
 import json
 import os
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,10 +29,12 @@ from ignite_app.clock import Clock, real_seconds
 from ignite_app.demo import children, content
 from ignite_app.demo.children import Child, ChildFailed
 from ignite_app.demo.client import Http, listen
+from ignite_app.demo.ending import ended_by_signal, left, stop_server
 from ignite_app.demo.plan import (
     DEMO_START,
     LIVE_RATE,
     ONCE_RATE,
+    SITE_HERE,
     DemoOptions,
     RunPlaces,
     Secrets,
@@ -40,6 +43,7 @@ from ignite_app.demo.plan import (
 )
 from ignite_app.demo.reconcile import Places, Reconciliation, reconcile
 from ignite_app.demo.story import Story
+from ignite_app.demo.verdict import verdict_of
 from ignite_app.simulator.people_files import seed_bucket
 from ignite_app.steps import STEP_NAMES
 from ignite_domain.errors import BadInput, IgniteError
@@ -75,18 +79,33 @@ class Run:
 
 
 async def demo(options: DemoOptions) -> int:
-    """Run the demo and return the exit code: 0 good, 1 a reconciliation fails, 3 could not finish."""
-    root, temporary = _folder(options)
-    started = real_seconds()
-    try:
-        async with running(options, RunPlaces(root), started) as run:
-            return _print(run, await to_the_end(run)) if options.once else await _watch(run)
-    except IgniteError as failure:
-        say(f"demo: {failure}")
-        return UNFINISHED
-    finally:
-        if temporary:
-            shutil.rmtree(root, ignore_errors=True)
+    """Run the demo and return the exit code.
+
+    0 good, 1 a reconciliation fails, 3 could not finish, 130 a signal ended it before its end. The live demo has no
+    other end, so there a signal is 0 once everything runs.
+    """
+    with ended_by_signal() as stop:
+        root, temporary = _folder(options)
+        started = real_seconds()
+        work = asyncio.create_task(_run(options, root, started))
+        waits = [work, asyncio.create_task(stop.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            code = await left(work) if stop.is_set() else await work
+        except IgniteError as failure:
+            say(f"demo: {failure}")
+            code = UNFINISHED
+        finally:
+            waits[1].cancel()
+            await asyncio.get_running_loop().shutdown_default_executor()  # a thread may still write to the folder
+            if temporary:
+                shutil.rmtree(root, ignore_errors=True)
+        return code
+
+
+async def _run(options: DemoOptions, root: Path, started: float) -> int:
+    async with running(options, RunPlaces(root), started) as run:
+        return _print(run, await to_the_end(run)) if options.once else await _watch(run)
 
 
 def _folder(options: DemoOptions) -> tuple[Path, bool]:
@@ -127,6 +146,7 @@ async def _start(
     options: DemoOptions, places: RunPlaces, started: float, stack: AsyncExitStack, *, workers: bool
 ) -> Run:
     clock = Clock.starting(DEMO_START, ONCE_RATE if options.once else LIVE_RATE)
+    story = Story(started, marks=not options.once)
     say("starting: database, simulated PowerMTA and ISPs, API, workers")
     ports = {name: children.free_port() for name in ("smtp", "ssh", "dns", "verifier", "status")}
     api_port = options.port or children.free_port()
@@ -139,7 +159,7 @@ async def _start(
     server, dsn = None, options.database
     if not dsn:
         server = embedded.start(places.postgres, embedded.DURABLE)
-        stack.push_async_callback(asyncio.to_thread, server.stop)
+        stack.push_async_callback(stop_server, server, options.keep is not None)
         dsn = server.dsn()
     settings = settings_of(
         options, places, clock, secret, dsn=dsn, api_port=api_port, simulator=ports, host_key=host_key
@@ -161,7 +181,7 @@ async def _start(
         api=Http(f"http://127.0.0.1:{api_port}", secret.api_key),
         simulator=Http(f"http://127.0.0.1:{ports['status']}"),
         console=f"http://127.0.0.1:{api_port}/console/{secret.console}",
-        story=Story(started),
+        story=story,
         started=started,
     )
     stack.push_async_callback(children.stop, run.children)
@@ -176,11 +196,26 @@ async def _start(
         run.children.append(await children.start(name, arguments, places.logs, {}))
     await _until(run, "the simulator answers", lambda: run.simulator.answers("/status"))
     await _until(run, "the API answers", lambda: run.api.answers("/health/ready"))
-    run.story.tell("everything answers" if options.once else f"dashboard: {run.console}")
+    if options.once:
+        story.tell("everything answers")
+    else:
+        story.mark("dashboard", f"dashboard: {run.console}")
+        story.tell(f"landing page of the mails' links: http://{SITE_HERE}:{api_port}/deals")
+        story.tell(f"look inside: {_program()} status --config {_short(places.config)}")
+    story.opening(clock)
     await run.api.post("/api/v1/flows", content.welcome_flow(short=options.once))
     seeded = await asyncio.to_thread(seed_bucket, places.bucket, options.subscribers, options.seed)
     run.story.tell(f"{seeded} rows put into the bucket: subscribers, a warm-up file, a suppression list")
     return run
+
+
+def _program() -> str:
+    """How a person at this terminal calls the command."""
+    return "ignite" if shutil.which("ignite") else _short(Path(sys.executable).with_name("ignite"))
+
+
+def _short(path: Path) -> str:
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _keys(folder: Path) -> str:
@@ -218,6 +253,7 @@ async def _campaign(run: Run) -> int:
     body = content.campaign(batch_per_min=_pace(run.options))
     made = await run.api.post("/api/v1/campaigns", body)
     await run.api.post(f"/api/v1/campaigns/{made['id']}/schedule", {})
+    run.story.campaign = int(made["id"])
     run.story.tell(f"campaign {made['id']} scheduled: two subjects, everyone who may be mailed")
     return int(made["id"])
 
@@ -232,18 +268,27 @@ async def to_the_end(run: Run) -> dict[str, Any]:
     connected = asyncio.Event()
     after = (await run.reader.progress())["last_live"]
     socket = run.api.base.replace("http", "ws", 1) + "/api/v1/live"
-    ears = asyncio.create_task(listen(socket, run.api.key, after, run.places.websocket, connected))
-    try:
+    async with _aside(listen(socket, run.api.key, after, run.places.websocket, connected)):
         await asyncio.wait_for(connected.wait(), 20)
-        teller = asyncio.create_task(run.story.follow(run.reader))
-        campaign = await _campaign(run)
-        await _until_the_end(run)
-        teller.cancel()
+        async with _told(run):
+            campaign = await _campaign(run)
+            await _until_the_end(run)
         return await _report(run, campaign, after)
+
+
+@asynccontextmanager
+async def _aside(job: Coroutine[Any, Any, None]) -> AsyncIterator["asyncio.Task[None]"]:
+    """Run `job` beside the block, and see it gone before what it uses is closed."""
+    task = asyncio.create_task(job)
+    try:
+        yield task
     finally:
-        ears.cancel()
-        with suppress(asyncio.CancelledError):
-            await ears
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def _told(run: Run) -> AbstractAsyncContextManager["asyncio.Task[None]"]:
+    return _aside(run.story.follow(run.reader, run.simulator, run.clock))
 
 
 async def _until_the_end(run: Run) -> None:
@@ -313,32 +358,25 @@ async def _report(run: Run, campaign: int, connected_at: int) -> dict[str, Any]:
 
 
 def _print(run: Run, report: dict[str, Any]) -> int:
-    lines = [
-        f"{'ok' if r['ok'] else 'FAILS':5} {r['name']}: {r['left']} = {r['right']}" for r in report["reconciliations"]
-    ]
-    for failing in (r for r in report["reconciliations"] if not r["ok"]):
-        parts = {key: pair for key, pair in failing["by"].items() if pair[0] != pair[1]}
-        say(
-            f"FAILS {failing['name']}: {failing['left_source']} = {failing['left']}, "
-            f"{failing['right_source']} = {failing['right']}; differing parts: {parts}"
-        )
-    emit(report, as_json=run.options.as_json, lines=[*lines, f"{report['wall_seconds']} s"])
+    lines = verdict_of(report)
+    if run.options.as_json:
+        for line in lines:
+            say(line)
+    emit(report, as_json=run.options.as_json, lines=lines)
     return GOOD if report["ok"] else CHECK_FAILS
 
 
 async def _watch(run: Run) -> int:
-    """The live demo: runs until Ctrl-C."""
-    from ignite_app.cli.main import until_signal
-
-    stop = until_signal()
-    teller = asyncio.create_task(run.story.follow(run.reader))
-    try:
+    """The live demo: runs until it is cancelled."""
+    async with _told(run) as teller:
         await _campaign(run)
-        say("     the loop runs by itself now; Ctrl-C ends it")
-        while not stop.is_set():
-            run.require_alive()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), 0.5)
-    finally:
-        teller.cancel()
-    return GOOD
+        say("      the loop runs by itself now; Ctrl-C ends it")
+        try:
+            while not teller.done():
+                run.require_alive()
+                await asyncio.sleep(0.5)
+            await teller  # it does not end by itself: this raises why it did
+        except asyncio.CancelledError:
+            say(f"      {run.story.closing()}")
+            return GOOD
+    return UNFINISHED

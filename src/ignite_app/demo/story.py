@@ -1,55 +1,187 @@
-"""Tells at the terminal, in plain lines, what the loop does. Reads the database; decides nothing."""
+"""Tells at the terminal, in plain lines, what the loop does and what the outside world does to it.
+
+Reads the database, and the simulator's own status for what happens outside; decides nothing. The agents are not
+told: what the simulator is up to is said here, to the person who watches, and nowhere else.
+"""
 
 import asyncio
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, Final
 
 import attrs
 
 from ignite_adapters.postgres.report import ReportReader
 from ignite_app.cli.output import say
-from ignite_app.clock import real_seconds
+from ignite_app.clock import Clock, real_seconds
+from ignite_app.demo.client import Http
+from ignite_domain.governance.words import PMTA_LEVER
 
-QUIET_ACTIONS = frozenset({"suppress", "warn"})
-"""Many of these fall in a normal run; the dashboard shows them, the story counts them."""
+QUIET_ACTIONS: Final = frozenset({"suppress", "warn"})
+"""Many of these fall in a normal run; the dashboard shows them, the story does not."""
+HEARTBEAT_REAL_SECONDS: Final = 60.0
+"""After so long without a line, one says how things stand."""
+MARKS: Final = {"dashboard": 20, "first mail": 40, "incident": 90, "decision": 150, "release": 300}
+"""By when, in real seconds after the start, each should be seen on an ordinary machine."""
+BEGINS: Final = {
+    "rate_limit": "{group} begins to defer nearly everything, the more the harder it is pressed",
+    "ip_block": "{group} begins to refuse {ip}",
+    "bounce_wave": "very many addresses at {group} turn out to be dead",
+}
+ENDS: Final = {
+    "rate_limit": "{group} takes mail as before",
+    "ip_block": "{group} takes mail from {ip} again",
+    "bounce_wave": "the addresses at {group} are as good as elsewhere again",
+}
+OUTCOMES: Final = {
+    "verified": "done and read back from the MTA",
+    "failed": "the MTA did not take it; it is tried again",
+    "rejected": "refused",
+}
+"""What becomes of a decision that was told, in the words for people."""
+_LEVER: Final = frozenset(action.value for action in PMTA_LEVER)
+_LIFTS: Final = frozenset({"release", "probe"})
+
+
+@attrs.frozen
+class Look:
+    """What was seen at one moment. `decisions`: those since the look before; `statuses`: of those told earlier;
+    `outside`: the simulator's incident, empty if unknown.
+    """
+
+    progress: Mapping[str, int]
+    decisions: Sequence[Mapping[str, Any]] = ()
+    statuses: Mapping[int, str] = attrs.field(factory=dict)
+    outside: Mapping[str, str] = attrs.field(factory=dict)
+
+
+def ending_of(decision: Mapping[str, Any]) -> str:
+    """What a decision means for now, in words for people."""
+    action, status = str(decision["action"]), str(decision["status"])
+    if status == "proposed":
+        return "a proposal only, nothing is turned"
+    if action in _LIFTS:
+        return "the MTA is told now" if status == "approved" else status
+    way = {"approved": "the MTA is told now" if action in _LEVER else "in force"}.get(status, status)
+    return f"{way}; it ends by itself at {decision['until']:%H:%M}"
 
 
 @attrs.define
 class Story:
-    """Lines with the real seconds since the start in front."""
+    """Lines with the real seconds since `started` in front. `marks`: whether the marks are told (the live run's)."""
 
     started: float
-    told: set[str] = attrs.field(factory=set)
+    marks: bool = False
+    out: Callable[[str], None] = say
+    real: Callable[[], float] = real_seconds
+    campaign: int | None = None
     last: int = 0
-    quiet: int = 0
-    seen: dict[int, str] = attrs.field(factory=dict)
+    last_line: float = 0.0
+    told: set[str] = attrs.field(factory=set)
+    reached: dict[str, float] = attrs.field(factory=dict)
+    waiting: dict[int, str] = attrs.field(factory=dict)  # decisions whose outcome is still to be told
 
     def tell(self, line: str) -> None:
-        say(f"{real_seconds() - self.started:5.0f}s {line}")
+        self.last_line = self.real()
+        self.out(f"{self.last_line - self.started:5.0f}s {line}")
 
     def once(self, key: str, line: str) -> None:
         if key not in self.told:
             self.told.add(key)
             self.tell(line)
 
-    async def follow(self, reader: ReportReader) -> None:
+    def mark(self, name: str, line: str) -> None:
+        """Tell `line`; the first time with the mark that it should have met."""
+        if name in self.reached:
+            self.tell(line)
+            return
+        self.reached[name] = after = self.real() - self.started
+        self.tell(f"{line}  [after {after:.0f} s (mark {MARKS[name]} s)]" if self.marks else line)
+
+    def closing(self) -> str:
+        """All marks in one line, as they were met."""
+        met = (f"{name} {f'{self.reached[name]:.0f} s' if name in self.reached else 'not seen'}" for name in MARKS)
+        return ", ".join(f"{text} (mark {MARKS[name]} s)" for name, text in zip(MARKS, met, strict=True))
+
+    def opening(self, clock: Clock) -> None:
+        """What a second of the watcher is in business time."""
+        rate = f"{clock.rate / 60:g} min" if clock.rate >= 60 else f"{clock.rate:g} s"
+        self.tell(f"1 second here is {rate} of business time, which begins at {clock.now():%a %d %b %Y %H:%M} UTC")
+
+    async def follow(self, reader: ReportReader, simulator: Http, clock: Clock) -> None:
         """Look once a second until cancelled."""
         while True:
-            progress = await reader.progress()
-            if progress["injected"]:
-                self.once("first", "first mail handed to PowerMTA")
-            if progress["delivered"]:
-                self.once("delivered", "first delivery read from the accounting log")
-            for decision in await reader.decisions(self.last):
-                self.last = max(self.last, int(decision["id"]))
-                if decision["action"] in QUIET_ACTIONS:
-                    self.quiet += 1
-                    continue
-                self.decision(decision)
+            outside: Mapping[str, str] = {}
+            with suppress(OSError, RuntimeError, ValueError):  # it may be on its way down
+                outside = (await simulator.get("/status"))["incident"]
+            look = Look(
+                await reader.progress(),
+                await reader.decisions(self.last),
+                await reader.statuses(list(self.waiting)),
+                outside,
+            )
+            self.see(look)
+            if self.campaign is not None and not look.progress["campaigns_open"] and "finished" not in self.told:
+                self.finished(await reader.audience(self.campaign))
+            if self.real() - self.last_line >= HEARTBEAT_REAL_SECONDS:
+                self.heartbeat(await reader.pulse(), clock.now())
             await asyncio.sleep(1.0)
 
-    def decision(self, row: dict[str, Any]) -> None:
+    def see(self, look: Look) -> None:
+        """Tell what is new about a look."""
+        self._outside(look.outside)
+        if look.progress["injected"] and "first mail" not in self.reached:
+            self.mark("first mail", "first mail handed to PowerMTA")
+        if look.progress["delivered"]:
+            self.once("delivered", "first delivery read from the accounting log")
+        for number, status in look.statuses.items():
+            self._outcome(number, status)
+        for decision in look.decisions:
+            self.last = max(self.last, int(decision["id"]))
+            if decision["action"] not in QUIET_ACTIONS:
+                self._decision(decision)
+
+    def _outside(self, incident: Mapping[str, str]) -> None:
+        state = incident.get("state", "")
+        if state == "none":
+            self.once("calm", "outside: a calm day, nothing is going to go wrong")
+        if state in ("on", "over") and "on" not in self.told:
+            self.told.add("on")
+            what = BEGINS[incident["kind"]].format(**incident)
+            self.mark("incident", f"outside: {what} (played by the simulator; no agent is told)")
+        if state == "over":
+            self.once("over", f"outside: {ENDS[incident['kind']].format(**incident)}")
+
+    def _decision(self, row: Mapping[str, Any]) -> None:
         who = f"{row['agent']} agent of {row['isp'] or 'the whole host'}"
-        action = str(row["action"]).replace("_", " ")
-        self.tell(
-            f"{who} decides: {action} {row['target']}: {row['reason']} [{row['status']}, until {row['until']:%H:%M}]"
-        )
+        what = f"{str(row['action']).replace('_', ' ')} {row['target']}"
+        line = f"{who} decides: {what}: {row['reason']} [{ending_of(row)}]"
+        if row["action"] == "release":
+            self.mark("release", line)
+        elif row["action"] in _LIFTS or row["status"] == "proposed":
+            self.tell(line)
+        else:
+            self.mark("decision", line)
+        if row["action"] in _LEVER and row["status"] in ("approved", "applied"):
+            self.waiting[int(row["id"])] = what
+
+    def _outcome(self, number: int, status: str) -> None:
+        if status in ("approved", "applied"):
+            return
+        what = self.waiting.pop(number)
+        if status in OUTCOMES:
+            self.tell(f"     {what}: {OUTCOMES[status]}")
+
+    def finished(self, audience: Mapping[str, int]) -> None:
+        """The campaign has come to its end: how its audience was split."""
+        split = {"sent": 0, "suppressed": 0, "held": 0}
+        for key, count in audience.items():
+            split[key.partition(":")[0]] = split.get(key.partition(":")[0], 0) + count
+        parts = ", ".join(f"{count:,} {name}" for name, count in split.items())
+        self.once("finished", f"campaign {self.campaign} is finished: {parts}")
+
+    def heartbeat(self, pulse: Mapping[str, int], now: datetime) -> None:
+        """Nothing happened for a while; how things stand."""
+        counts = ", ".join(f"{count:,} {name}" for name, count in pulse.items())
+        self.tell(f"nothing new; {counts}; {now:%H:%M} there")
