@@ -78,9 +78,8 @@ class DirectoryFeed:
                 return None
         with _open(path) as file:
             head = file.read(HEAD)
-            identity = head_identity(head)
-            source = f"{self._host}/{identity}" if self._host else identity
-            if identity is None or source is None or source in taken:
+            source = self._source(head)
+            if source is None or source in taken:
                 return None
             cursor = Cursor(files.position_of(source, name, self._label(name), head, positions), limit)
             read_on(file, cursor, final=final)
@@ -88,6 +87,15 @@ class DirectoryFeed:
         if len(cursor.entries) < limit:
             self._seen[name] = _Seen(stamp, source, cursor.offset, final)
         return cursor.batch()
+
+    def source(self, path: Path) -> str | None:
+        """What the position of the file at `path` is stored under; None while its first record is not whole."""
+        with _open(path) as file:
+            return self._source(file.read(HEAD))
+
+    def _source(self, head: bytes) -> str | None:
+        identity = head_identity(head)
+        return f"{self._host}/{identity}" if self._host and identity else identity
 
     def _label(self, name: str) -> str:
         return f"{self._host}/{name}" if self._host else name

@@ -2,13 +2,13 @@
 
 import asyncio
 import sys
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import cattrs
 import uvicorn
-from cyclopts import Parameter
 
 from ignite_adapters.postgres.leases import lease
 from ignite_adapters.postgres.migrate import migrate as apply_migrations
@@ -19,10 +19,10 @@ from ignite_app.checks import check as run_checks
 from ignite_app.cli.compose import clock_of, configure, database, opened
 from ignite_app.cli.files import import_lines, refused_lines, require_files
 from ignite_app.cli.main import Config, Json, app, until_signal
-from ignite_app.cli.output import CHECK_FAILS, GOOD, USAGE, emit, say
+from ignite_app.cli.output import CHECK_FAILS, GOOD, USAGE, emit, instant, say
 from ignite_app.cli.shown import config_lines, mode_in_force, rules_named, status_lines
 from ignite_app.settings_loader import flatten, load, mask, placed, read_yaml
-from ignite_domain.errors import BadInput
+from ignite_domain.errors import BadInput, Conflict
 from ignite_domain.imports import BadFile, ImportLog
 
 
@@ -160,8 +160,16 @@ def import_(*files: Path, config: Config = None, json: Json = False, dry_run: bo
 
 
 @app.command
-def ingest(*files: Path, json: Json = False) -> int:
-    """Read accounting files and say what is in them, every refused line included; nothing is written."""
+def ingest(
+    *files: Path, config: Config = None, json: Json = False, dry_run: bool = False, since: str = "", host: str = ""
+) -> int:
+    """Take in accounting files by hand: ledger, events, scores, suppressions, signals; nothing is decided on them.
+
+    What was taken in before, here or from the accounting folder, is not taken in again. --since passes over
+    records logged earlier (ISO 8601; UTC where no offset is given). --host names the one of accounting.hosts that
+    the files are from. --dry-run says what is in them, every refused line included, and writes nothing.
+    """
+    from ignite_app.workers.backfill import backfill
     from ignite_app.workers.ingest import examine
 
     if not files:
@@ -169,46 +177,35 @@ def ingest(*files: Path, json: Json = False) -> int:
     for path in files:
         if not path.is_file():
             raise BadInput(f"{path}: no such file")
-    results = [examine(path) for path in files]
-    lines = [f"{one['file']}: {one['records']} records, {one['rejected']} rejected" for one in results]
+    first = instant("--since", since) if since else None
+
+    async def run() -> list[dict[str, Any]]:
+        settings = configure(config)
+        if host and host not in {one.name for one in settings.accounting.hosts}:
+            raise BadInput(f"--host {host}: no such name in accounting.hosts")
+        async with opened(settings) as parts, lease(parts.dsn, "worker:ingest") as held:
+            if held is None:
+                raise Conflict("the worker ingest runs on this database: stop it while files are taken in by hand")
+            container = parts.container
+            return await backfill(
+                files,
+                container.governance(),
+                container.cold_by_ip(),
+                parts.clock,
+                complaint_median=timedelta(hours=settings.governance.complaint_median_hours),
+                since=first,
+                host=host,
+            )
+
+    results = [examine(path, first) for path in files] if dry_run else asyncio.run(run())
+    lines = [
+        f"{one['file']}: {one['records']} records, {one['rejected']} rejected"
+        + (", some or all of it known before" if one.get("known") else "")
+        for one in results
+    ]
     lines += [f"  {one['file']}:{bad['line']}: {bad['reason']}" for one in results for bad in one["rejects"][:20]]
     emit(results[0] if len(results) == 1 else results, as_json=json, lines=lines)
-    return GOOD if any(one["records"] for one in results) else USAGE
-
-
-@app.command
-def backtest(
-    *files: Annotated[str, Parameter(allow_leading_hyphen=True)],
-    json: Json = False,
-    html: Path | None = None,
-    policy: str = "ignite",
-    since: str | None = None,
-    until: str | None = None,
-) -> int:
-    """What would have been decided about accounting files you already have. No network, no database; - is stdin.
-
-    --policy ignite, thresholds (percentages over an hour, to compare with), or a YAML file of changes to the rules.
-    --since and --until bound the records by their time, such as 2026-03-01T12:00:00Z.
-    --html writes a report with charts into one file.
-    """
-    from ignite_app.backtest.html import page
-    from ignite_app.backtest.run import backtest as run_backtest
-    from ignite_app.backtest.run import period_of, report
-    from ignite_app.backtest.timeline import lines_of
-
-    if not files:
-        raise BadInput("name at least one FILE")
-    result = run_backtest(files, policy, period_of(since, until), charts=html is not None, tell=say)
-    if html is not None:
-        try:
-            html.write_text(page(result), encoding="utf-8")
-        except OSError as failure:
-            raise BadInput(f"--html {html}: {failure.strerror or 'cannot be written'}") from None
-    if json:
-        emit(report(result), as_json=True)
-    else:
-        emit(None, as_json=False, lines=list(lines_of(result)))
-    return GOOD
+    return GOOD if any(one["records"] or one.get("known") or one.get("skipped") for one in results) else USAGE
 
 
 @app.command

@@ -6,11 +6,13 @@ Exit codes: 0 good, 1 a check fails, 2 usage or configuration, 3 could not finis
 import enum
 import sys
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import orjson
+
+from ignite_domain.errors import BadInput
 
 GOOD, CHECK_FAILS, USAGE, UNFINISHED = 0, 1, 2, 3
 
@@ -42,3 +44,12 @@ def emit(value: Any, *, as_json: bool, lines: Sequence[str] = ()) -> None:
 def say(line: str) -> None:
     """Tell the person at the terminal, on stderr."""
     print(line, file=sys.stderr, flush=True)
+
+
+def instant(option: str, text: str) -> datetime:
+    """An instant as people write it on a command line; UTC where no offset is given. Raises `BadInput`."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadInput(f"{option}: an instant is expected, as 2026-11-02T09:00:00Z") from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

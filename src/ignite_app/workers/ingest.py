@@ -4,6 +4,8 @@ Also steps when nothing new was logged, because lifetimes end by the clock. Deci
 only where settings say so, or on the very host whose key the supervisor made in this run.
 """
 
+import gzip
+import zlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -164,20 +166,31 @@ class _Telling:
         return getattr(self._store, name)
 
 
-def examine(path: Path) -> dict[str, Any]:
-    """What one accounting file holds, for `ignite ingest FILE --dry-run`: counts by type, and every refused line."""
+def examine(path: Path, since: datetime | None = None) -> dict[str, Any]:
+    """What one accounting file holds, plain or gzipped, for `--dry-run`: counts by type, and every refused line.
+
+    Records logged before `since` are passed over. Raises `BadInput` if the file cannot be read.
+    """
     types: dict[str, int] = {}
     rejects: list[dict[str, Any]] = []
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        for entry in read(file):
-            if isinstance(entry, Rejected):
-                rejects.append({"file": path.name, "line": entry.line, "reason": entry.reason})
-            else:
-                types[entry.type] = types.get(entry.type, 0) + 1
+    skipped = 0
+    opener: Any = gzip.open if path.name.endswith(".gz") else open
+    try:
+        with opener(path, "rt", encoding="utf-8", errors="replace", newline="\n") as file:
+            for entry in read(file):
+                if isinstance(entry, Rejected):
+                    rejects.append({"file": path.name, "line": entry.line, "reason": entry.reason})
+                elif since is not None and entry.logged < since:
+                    skipped += 1
+                else:
+                    types[entry.type] = types.get(entry.type, 0) + 1
+    except (OSError, EOFError, zlib.error) as failure:
+        raise BadInput(f"{path.name}: cannot be read ({type(failure).__name__})") from None
     return {
         "file": path.name,
         "records": sum(types.values()),
         "by_type": types,
         "rejected": len(rejects),
         "rejects": rejects,
+        "skipped": skipped,
     }
