@@ -69,10 +69,12 @@ class BounceAlarm:
         return raised
 
 
-def cells(worlds: Path, scale: float, first_seed: int = 1) -> Iterator[dict[str, Any]]:
+def cells(
+    worlds: Path, scale: float, first_seed: int = 1, volumes: Sequence[int] = VOLUMES
+) -> Iterator[dict[str, Any]]:
     """Measure, one cell (volume, policy, weather) at a time. `scale` multiplies months and shifts."""
     world, maths = load(worlds, "alarms"), load(worlds, "montecarlo")
-    for per_hour in VOLUMES:
+    for per_hour in volumes:
         makers: dict[str, Callable[[], Any]] = {
             OURS: lambda per_hour=per_hour: BounceAlarm(per_hour),  # type: ignore[misc]
             "raw > 5 %, min 0": lambda: world.RawRatio(0),

@@ -63,6 +63,7 @@ class Incident:
     severity: tuple[float, float]
     isps: Sequence[Isp] = tuple(Isp)
     annoys: Callable[[Scene, Outcome], bool] | None = None  # whose readers complain
+    marked: bool = True  # False: so little mail that no alarm could see it in time; published without a target
 
 
 def _bad(
@@ -141,6 +142,7 @@ INCIDENTS: Final = (
         (0.01, 0.04),
         FEEDBACK,
         lambda s, one: one.isp is s.isp and one.ip == s.ip,
+        marked=False,
     ),
 )
 
@@ -239,31 +241,48 @@ def watch(incident: Incident | None, scene: Scene) -> Story:
     return Story(None, None, before)
 
 
-def measure(seeds: Sequence[int]) -> list[dict[str, Any]]:
-    """For each incident: share seen within three hours, share whose first action has the right scope, delay."""
-    rows = []
-    for incident in INCIDENTS:
-        stories = [(scene := draw(incident, seed), watch(incident, scene)) for seed in seeds]
-        seen = [(scene, story) for scene, story in stories if story.first is not None]
-        right = [story for scene, story in seen if story.first and _matches(story.first, incident.right(scene))]
-        delays = sorted(story.minutes or 0.0 for _, story in seen)
-        wrong = [
-            f"{story.first.action} {story.first.target_type} {story.first.target} ({story.first.rule})"
-            for scene, story in seen
-            if story.first and not _matches(story.first, incident.right(scene))
-        ]
-        rows.append(
-            {
-                "incident": incident.name,
-                "runs": len(stories),
-                "seen": len(seen) / len(stories),
-                "right_scope": len(right) / len(stories),
-                "median_minutes": delays[len(delays) // 2] if delays else None,
-                "before": sum(story.before for _, story in stories),
-                "wrong": wrong[:5],
-            }
+def measure_one(number: int, seeds: Sequence[int]) -> dict[str, Any]:
+    """Of `INCIDENTS[number]`: share seen in time, share whose first action has the right scope, and how late.
+
+    `marked`: whether the targets count it. `wrong`: up to five first actions at another scope.
+    """
+    incident = INCIDENTS[number]
+    stories = [(scene := draw(incident, seed), watch(incident, scene)) for seed in seeds]
+    seen = [(scene, story) for scene, story in stories if story.first is not None]
+    delays = sorted(story.minutes or 0.0 for _, story in seen)
+    wrong = [
+        f"{story.first.action} {story.first.target_type} {story.first.target} ({story.first.rule})"
+        for scene, story in seen
+        if story.first and not _matches(story.first, incident.right(scene))
+    ]
+    return {
+        "incident": incident.name,
+        "runs": len(stories),
+        "seen": len(seen) / len(stories),
+        "right_scope": (len(seen) - len(wrong)) / len(stories),
+        "median_minutes": delays[len(delays) // 2] if delays else None,
+        "before": sum(story.before for _, story in stories),
+        "marked": incident.marked,
+        "wrong": wrong[:5],
+    }
+
+
+def ordinary(seeds: Sequence[int]) -> dict[str, int]:
+    """Restrictions on days on which nothing is wrong (hosts of the first incident's seeds, without it)."""
+    stories = [watch(None, draw(INCIDENTS[0], seed)) for seed in seeds]
+    return {"days": len(stories), "restrictions": sum(story.first is not None for story in stories)}
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The rows as a Markdown table."""
+    lines = ["| incident | seen % | right scope % | minutes, median | before it began |", "|---|---|---|---|---|"]
+    for row in rows:
+        median = "–" if row["median_minutes"] is None else f"{row['median_minutes']:.0f}"
+        name = row["incident"] if row["marked"] else f"{row['incident']} (no target)"
+        lines.append(
+            f"| {name} | {100 * row['seen']:.0f} | {100 * row['right_scope']:.0f} | {median} | {row['before']} |"
         )
-    return rows
+    return lines
 
 
 def _matches(decision: Decision, right: Sequence[tuple[TargetType, str]]) -> bool:
