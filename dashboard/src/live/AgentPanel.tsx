@@ -13,7 +13,7 @@ export function AgentPanel({ kind, isp, row, now, close }: {
   const rules = usePoll(() => items<Rule>("rules"), 600);
   const decisions = usePoll(() => items<Decision>(path), 3, path);
   const button = useRef<HTMLButtonElement>(null);
-  useEffect(() => button.current?.focus(), []);
+  useEffect(() => { button.current?.focus(); }, []);
   const own = rules.data?.filter((rule) => rule.agent === kind);
   const name = `${kind} agent, ${ISP_NAME[isp]}`;
   return (

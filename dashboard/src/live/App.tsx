@@ -1,4 +1,4 @@
-import { useMemo, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { get, health, items, type AgentRow, type Campaign, type Loop, type SignalPoint } from "./api";
 import { Agents } from "./Agents";
 import { Campaigns } from "./Campaigns";
@@ -20,7 +20,13 @@ export const keptTheme = (): string => localStorage.getItem("theme") ?? "auto";
 
 const SKIPS: [id: string, name: string][] = [["h-agents", "agents"], ["h-decisions", "decisions"], ["h-feed", "events"]];
 
+/** Asks for a sign-in, and asks the API nothing more, once it has refused. */
 export function App() {
+  const [denied, setDenied] = useState(false);
+  return denied ? <SignIn /> : <Console deny={() => setDenied(true)} />;
+}
+
+function Console({ deny }: { deny: () => void }) {
   const loop = usePoll(() => get<Loop>("loop"), 1.5);
   const agents = usePoll(() => items<AgentRow>("agents"), 1.5);
   const signals = usePoll(() => items<SignalPoint>("signals"), 3);
@@ -37,7 +43,8 @@ export function App() {
     [agents.data],
   );
   const modes = [...new Set((agents.data ?? []).map((row) => row.mode))];
-  if (polled.some((one) => one.denied)) return <SignIn />;
+  const denied = polled.some((one) => one.denied);
+  useEffect(() => { if (denied) deny(); }, [denied]);
   return (
     <main>
       <nav className="skips" aria-label="Skip to">{SKIPS.map(([id, name]) => <a key={id} href={`#${id}`}>Skip to {name}</a>)}</nav>

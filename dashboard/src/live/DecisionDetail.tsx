@@ -1,3 +1,4 @@
+import { useEffect, useRef } from "react";
 import { items, type Command, type Decision } from "./api";
 import { clock, when, words } from "./format";
 import { usePoll } from "./hooks";
@@ -12,8 +13,11 @@ const pairs = (of: Record<string, unknown>): string => Object.entries(of).map(([
 export function DecisionDetail({ row, now }: { row: Decision; now: string | undefined }) {
   const path = `decisions/${row.id}/commands`;
   const commands = usePoll(() => items<Command>(path), 3, path);
+  const box = useRef<HTMLDivElement>(null);
+  const loaded = commands.data !== null;
+  useEffect(() => { void box.current?.scrollIntoView({ block: "nearest" }); }, [loaded]);
   return (
-    <div className="decision-detail">
+    <div className="decision-detail" ref={box}>
       <dl>
         <dt>why</dt><dd>{row.reason}</dd>
         <dt>target</dt><dd><span className="mono">{row.target}</span> ({row.target_type})</dd>

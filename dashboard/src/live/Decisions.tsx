@@ -28,20 +28,23 @@ export function Decisions({ now }: { now: string | undefined }) {
   const before = pages.at(-1);
   const listed = `decisions?limit=${PAGE}${filter}${actions}${before === undefined ? "" : `&before=${before}`}`;
   const inForce = `decisions?standing=true&limit=200${filter}${actions}`;
-  const page = usePoll(() => get<Page<Decision>>(listed), 1.5, listed);
-  const standing = usePoll(() => items<Decision>(inForce), 1.5, inForce);
+  const read = usePoll(async () => {
+    const [page, standing] = await Promise.all([get<Page<Decision>>(listed), items<Decision>(inForce)]);
+    return { page, standing };
+  }, 1.5, listed);
+  const page = read.data?.page;
   const taken = usePoll(() => items<Suppressing>("decisions/suppressing"), 5);
   const filtered = Boolean(isp || agent || action);
   const choose = (set: (value: string) => void) => (value: string) => { set(value); setPages([]); setOpen(null); };
 
-  const pinned = pages.length ? [] : (standing.data ?? []).filter((row) => row.action !== "release");
+  const pinned = pages.length ? [] : (read.data?.standing ?? []).filter((row) => row.action !== "release");
   const shown = new Set(pinned.map((row) => row.id));
-  const others = (page.data?.items ?? []).filter((row) => !shown.has(row.id));
+  const others = (page?.items ?? []).filter((row) => !shown.has(row.id));
   const all = [...pinned, ...others];
   const reachable = all.some((row) => row.id === active) ? active : all[0]?.id;
   const group = (title: string, rows: Decision[]) => rows.length > 0 && (
-    <tbody>
-      <tr className="group"><th colSpan={6} scope="rowgroup">{title}</th></tr>
+    <>
+      <tr className="group"><th colSpan={6} scope="col">{title}</th></tr>
       {rows.map((row) => (
         <Fragment key={row.id}>
           <tr data-decision={row.id}>
@@ -63,7 +66,7 @@ export function Decisions({ now }: { now: string | undefined }) {
           {row.id === open && <tr className="detail"><td colSpan={6}><DecisionDetail row={row} now={now} /></td></tr>}
         </Fragment>
       ))}
-    </tbody>
+    </>
   );
   return (
     <>
@@ -72,21 +75,23 @@ export function Decisions({ now }: { now: string | undefined }) {
         <Choice label="agent" value={agent} choose={choose(setAgent)} options={[["", "all"], ...KINDS.map((one) => [one, one] as [string, string])]} />
         <Choice label="action" value={action} choose={choose(setAction)} options={[["", "all but suppress"], ["all", "all"], ...ACTIONS.map((one) => [one, words(one)] as [string, string])]} />
       </div>
-      {!page.data ? <p className={page.error ? "empty trouble" : "empty skeleton"}>{page.error ?? "Loading the decisions…"}</p> : all.length === 0 ? (
+      {!page ? <p className={read.error ? "empty trouble" : "empty skeleton"}>{read.error ?? "Loading the decisions…"}</p> : all.length === 0 ? (
         <p className="empty">{filtered ? <>No decision like this. <button type="button" className="plain" onClick={() => { setIsp(""); setAgent(""); setAction(""); setPages([]); }}>show all</button></>
           : "No decision yet. In calm weather that is right: agents act only on evidence. Open an agent to see what it watches."}</p>
       ) : (
-        <div className="scroll" tabIndex={0} role="region" aria-label="Decisions, newest first">
+        <div className="scroll decisions" tabIndex={0} role="region" aria-label="Decisions, newest first">
           <table className="list" onKeyDown={(event) => rove(event)}>
             <thead><tr>{["at", "provider", "agent", "action", "target", "status"].map((one) => <th key={one} scope="col">{one}</th>)}</tr></thead>
+            <tbody>
             {group(`in force now: ${pinned.length}`, pinned)}
             {group(pages.length ? `older, page ${pages.length + 1}` : pinned.length ? "before" : "nothing in force now; newest first", others)}
+            </tbody>
           </table>
         </div>
       )}
       <p className="paging">
         {pages.length > 0 && <><button type="button" className="plain" onClick={() => setPages([])}>newest</button> <button type="button" className="plain" onClick={() => setPages(pages.slice(0, -1))}>newer</button></>}
-        {page.data?.next != null && <button type="button" className="plain" onClick={() => { setOpen(null); setPages([...pages, page.data!.next!]); }}>older</button>}
+        {page?.next != null && <button type="button" className="plain" onClick={() => { setOpen(null); setPages([...pages, page.next!]); }}>older</button>}
         {taken.data && taken.data.length > 0 && action === "" && (
           <span className="taken">
             <span aria-hidden="true">✕</span> addresses suppressed: {taken.data.map((one) => `${ISP_NAME[one.isp] ?? one.isp} ${number(one.addresses)}`).join(" · ")}{" "}

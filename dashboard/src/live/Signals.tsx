@@ -119,7 +119,7 @@ export function figures(points: SignalPoint[], end: number): { head: string; sha
   }
   const shares = SERIES.map((one) => ({ ...one, ...total(one.signal) }))
     .filter((one) => one.x > 0 || one.signal === "deferral")
-    .map((one) => `${percent(one.x, one.n)} ${one.label}`);
+    .map((one) => `${one.label} ${percent(one.x, one.n)}`);
   return { head: `${number(tries)} tried in the last hour`, shares: shares.join(" · "), quiet: false };
 }
 

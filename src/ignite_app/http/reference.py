@@ -4,6 +4,7 @@ The readers that frameworks bundle load scripts and fonts from other hosts, on t
 needs none. Decides nothing about the document.
 """
 
+import re
 from html import escape
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from litestar.openapi.plugins import OpenAPIRenderPlugin
 
 from ignite_app.http.pages import document
 
+_CODE: Final = re.compile(r"`([^`]+)`")
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
 
 
@@ -42,6 +44,6 @@ class ReferencePage(OpenAPIRenderPlugin):
 
 def _row(method: str, path: str, operation: dict[str, Any]) -> str:
     query = ", ".join(one["name"] for one in operation.get("parameters", []) if one.get("in") == "query")
-    says = escape(operation.get("description") or operation.get("summary") or "")
+    says = _CODE.sub(r"<code>\1</code>", escape(operation.get("description") or operation.get("summary") or ""))
     asked = f"<br><small>?{escape(query)}</small>" if query else ""
     return f'<tr><td class="m">{method.upper()}</td><td class="m">{escape(path)}{asked}</td><td>{says}</td></tr>'
