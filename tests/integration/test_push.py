@@ -1,13 +1,17 @@
 """Accounting files pushed over HTTP: who may, what fits, and that nothing is counted twice whatever is repeated."""
 
+import asyncio
 import gzip
+import sys
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
+from pathlib import Path
 from urllib.parse import urlencode
 
 import attrs
 import httpx
 import pytest
+import uvicorn
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
@@ -24,6 +28,7 @@ from ignite_domain.governance.orchestrator import Orchestrator
 from ignite_domain.governance.words import Mode
 from integration.sending import HandClock
 
+SCRIPT = Path(__file__).parents[2] / "deploy" / "ignite-acct-push"
 SECRET = "the-secret-of-mta2"
 HEADER = "type,timeLogged,rcpt,dsnStatus,dsnDiag,queue,envId\r\n"
 FILE = "acct-2026-11-02-0001.csv"
@@ -181,3 +186,48 @@ async def test_equal_files_of_two_hosts_are_two_and_a_restart_in_the_middle_coun
         steps.append(done)
     assert sum(steps) == 14
     assert [row[1] for row in await counted(pool)] == [7, 7]
+
+
+async def test_the_script_for_the_host_sends_what_is_new_whatever_the_files_are_called_by_now(
+    pool: Pool, tmp_path: Path
+) -> None:
+    clock = Clock()  # the script signs with real time
+    deps = accounting.PushDeps(PushedFiles(pool), {"mta2": SECRET}, clock)
+    app = create_app(HttpDeps(Gatekeeper({}), accounting.routes(deps), nothing))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
+    serving = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110  # uvicorn has no event for it
+        await asyncio.sleep(0.01)
+    base = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    (tmp_path / "secret").write_text(SECRET + "\n")
+    folder = tmp_path / "log"
+    folder.mkdir()
+
+    async def run(secret: str = "secret") -> tuple[int, str]:
+        script = await asyncio.create_subprocess_exec(
+            *(sys.executable, str(SCRIPT), base, "mta2", str(tmp_path / secret), str(folder)),
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, told = await script.communicate()
+        return script.returncode or 0, told.decode()
+
+    try:
+        first, second = folder / FILE, folder / FILE.replace("0001", "0002")
+        first.write_bytes(HEADER.encode() + rows(1, 2)[:-10])
+        assert await run() == (0, "")
+        assert await worker(pool).step() == 1
+        first.write_bytes(HEADER.encode() + rows(1, 2, 3)[:-10])
+        second.write_bytes(HEADER.encode() + rows(4, 5))
+        assert await run() == await run() == (0, "")
+        assert await worker(pool).step() == 5  # two whole ones, the one that was cut off, two of the next file
+        (folder / f"{FILE}.gz").write_bytes(gzip.compress(first.read_bytes()))
+        first.unlink()
+        second.rename(folder / "moved.csv")
+        assert await run() == (0, "")
+        assert await worker(pool).step() == 0
+        (tmp_path / "wrong").write_text("another-secret-altogether")
+        status, told = await run("wrong")
+        assert (status, "401" in told, "secret" in told) == (1, True, False)
+    finally:
+        server.should_exit = True
+        await serving

@@ -28,6 +28,8 @@ SETTLED: Final = timedelta(minutes=1)
 """The MTA may write a record so long after it counted it."""
 OWN_REAL_SECONDS: Final = 20.0
 """Our own processes may take so long, in real time: where business time runs faster, waits are stretched."""
+LOOK_REAL_SECONDS: Final = 2.0
+"""It looks no oftener than this in real time, however fast business time runs."""
 PRUNE_EVERY: Final = timedelta(hours=1)
 
 
@@ -59,7 +61,7 @@ class Watch:
         skew: timedelta,
         quiet: timedelta,
     ) -> None:
-        self.idle = poll_seconds
+        self.idle = max(poll_seconds, LOOK_REAL_SECONDS * clock.rate)
         own = timedelta(seconds=OWN_REAL_SECONDS * clock.rate)
         self._stalled = max(stalled, own)
         self._skew = max(skew, own)
