@@ -5,20 +5,21 @@ handed on, so records may lie up to that far from their place and still come out
 is counted, but rules have looked at its second by then. Within a second records are sorted by what they say, so no
 result depends on which file or line they came from.
 
-Clean stretches take a short way (one pass of the C reader over many lines, cells picked by header); whatever is
-unusual in them (quotes over several lines, cut-off lines, odd types and times) is read by `accounting.LineReader`.
+Clean stretches take a short way (one pass of the C reader over many lines, then whole columns); whatever is unusual
+(quotes over several lines, cut-off lines, odd types and times) is read by `accounting.LineReader`.
 """
 
 import csv
 import gzip
 import io
+import re
 import sys
 import zlib
 from collections.abc import Callable, Generator, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from heapq import heappop, heappush
-from itertools import islice
+from itertools import islice, repeat
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TextIO
@@ -26,7 +27,7 @@ from typing import Any, BinaryIO, Final, TextIO
 import attrs
 
 from ignite_domain.errors import BadInput
-from ignite_domain.governance.accounting import TYPES, AccountingRecord, LineReader, Rejected, parse_time
+from ignite_domain.governance.accounting import AccountingRecord, LineReader, Rejected, parse_time
 from ignite_domain.governance.outcomes import ADDRESS_KINDS, KINDS, US_KINDS, brand_of, hash_of, kind_for_rules
 from ignite_domain.governance.replay import DELIVERED, NOTHING_SAID, ORDER, Line, Place, Said
 from ignite_domain.governance.replies import classify
@@ -42,8 +43,13 @@ EARLY_S: Final = 3600
 LONGEST: Final = 1 << 16
 MEMO: Final = 50_000
 _ORDER_OF: Final = {name: ORDER.index(kind) for name, kind in KINDS.items()}
+_ORDERS: Final = {name: _ORDER_OF.get(name, -1) for name in ("d", "b", "t", "tq", "r", "f", "rb", "rs")}
+"""Types as PMTA writes them; −1 for those that are no outcome. Other names take the careful way."""
+ODD_LINES: Final = 32
 _COLUMNS: Final = "timelogged timequeued orig rcpt dsnstatus dsndiag dsnmta dlvsourceip jobid envid queue".split()
 _SOMEBODY: Final = "somebody@somewhere.example"
+_SOME_IP: Final = "192.0.2.1"
+_SERIAL: Final = re.compile(r"\b(?=[A-Fa-f]*\d)[0-9A-Fa-f]{7,}\b")
 
 Batch = tuple[int, list[Line]]
 
@@ -109,6 +115,23 @@ class Memo:
             found = self.times[text] = _seconds_of(text)
         return found
 
+    def seconds(self, texts: Sequence[str]) -> list[int]:
+        """`time` of each."""
+        found = list(map(self.times.get, texts))
+        if None in found:
+            found = [self.time(text) if at is None else at for at, text in zip(found, texts, strict=True)]
+        return found  # type: ignore[return-value]
+
+    def all_places(
+        self, domains: Sequence[str], ips: Sequence[str], jobs: Sequence[str], queues: Sequence[str]
+    ) -> list[Place]:
+        """`place` of each."""
+        keys = list(zip(domains, ips, jobs, queues, strict=True))
+        found = list(map(self.places_of.get, keys))
+        if None in found:
+            found = [place or self.place(*key) for place, key in zip(found, keys, strict=True)]
+        return found  # type: ignore[return-value]
+
     def place(self, domain: str, ip: str, job: str, queue: str) -> Place:
         if len(self.places_of) > MEMO:
             self.places_of.clear()
@@ -125,10 +148,14 @@ class Memo:
             found = self.places[key] = key
         return found
 
-    def meaning(self, kind: str, status: str, diagnostic: str, mta: str, rcpt: str) -> Said:
-        """What a reply says. Its recipient is masked first: a storm of one reply is classified once."""
+    def meaning(self, kind: str, status: str, diagnostic: str, mta: str, rcpt: str, ip: str) -> Said:
+        """What a reply says. Recipient, sending address and serial numbers, which `classify` masks as well, give way
+        to fixed ones first: a storm of one reply is classified once."""
         if rcpt:
             diagnostic = diagnostic.replace(rcpt, _SOMEBODY)
+        if ip:
+            diagnostic = diagnostic.replace(ip, _SOME_IP)
+        diagnostic = _SERIAL.sub("0000000", diagnostic)
         key = (kind, status, diagnostic, mta)
         found = self.said.get(key)
         if found is None:
@@ -170,7 +197,7 @@ class FileReader:
         self._reader = LineReader()
         self._header = ""
         self._width = 0
-        self._pick: Callable[[Sequence[str]], tuple[str, ...]] = itemgetter(0)
+        self._pick: Callable[[Sequence[tuple[str, ...]]], tuple[tuple[str, ...], ...]] = itemgetter(0)
 
     @property
     def line(self) -> int:
@@ -203,76 +230,71 @@ class FileReader:
                 lines, rest = rest + lines[1:], []
                 if not lines:
                     continue
-            plain = self._plain(lines)
-            if plain is None:
-                plain, rest = self._careful(lines, final=False)
-            yield plain
+            rows = _rows(lines)
+            if rows is None or self._reader.line == 0:
+                found, rest = self._careful(lines, final=False)
+                yield found
+            else:
+                yield self._short(lines, rows)
         if rest:
             yield self._careful(rest, final=True)[0]
 
-    def _plain(self, lines: list[str]) -> list[Line] | None:
-        """The short way; None if these lines need the careful one."""
-        if self._reader.line == 0 or max(map(len, lines)) > LONGEST // 4:
-            return None
-        try:
-            rows = list(csv.reader(lines, strict=True))
-        except csv.Error:
-            return None
-        if len(rows) != len(lines):
-            return None
-        if self._reader.header != self._header or not self._width:
+    def _short(self, lines: list[str], rows: list[list[str]]) -> list[Line]:
+        """The short way, by columns; what it cannot take is halved until the careful way has little to do."""
+        if self._reader.header != self._header:
             self._learn()
-        memo, pick, width = self._memo, self._pick, self._width
-        since, until = self._period.since, self._period.until
-        times, types, orders, meaning = memo.times, TYPES, _ORDER_OF, memo.meaning
-        places, place_of = memo.places_of, memo.place
-        base = self._reader.line
-        found: list[Line] = []
-        add = found.append
-        records, first, last = 0, 1 << 60, -1
-        for number, row in enumerate(rows):
-            kind = types.get(row[0]) if len(row) == width else None
-            if kind is None:
-                extra = self._odd(base + number, lines[number])
-                if extra:
-                    found += extra
-                if self._reader.header != self._header:  # a new header: from here on other columns
-                    self._learn()
-                    pick, width = self._pick, self._width
-                continue
-            row.append("")
-            logged, queued, orig, rcpt, status, diagnostic, mta, ip, job, envid, queue = pick(row)
-            second = times.get(logged)
-            if second is None:
-                second = memo.time(logged)
-            if second < 0:
-                found += self._odd(base + number, lines[number])
-                continue
-            if not since <= second < until:
-                self._counted.skipped += 1
-                continue
-            records += 1
-            if second < first:
-                first = second
-            if second > last:
-                last = second
-            order = orders.get(kind)
-            if order is None:
-                continue
-            domain = rcpt[rcpt.rfind("@") + 1 :] if rcpt else queue.partition("/")[0]
-            place = places.get((domain, ip, job, queue)) or place_of(domain, ip, job, queue)
-            at = times.get(queued) if queued else -1
-            if at is None:
-                at = memo.time(queued)
-            message = envid or _message(job, orig, rcpt, at)
-            if order == DELIVERED:
-                add((second, order, place, message, at, "", NOTHING_SAID, True))
-            else:
-                said = meaning(kind, status, diagnostic, mta, rcpt)
-                add((second, order, place, message, at, hash_of(rcpt) if kind != "tq" else "", said, kind in "tb"))
-        self._reader.line = base + len(lines)
-        if records:
-            self._note(records, first, last)
+        found = self._columns(rows) if rows else []
+        if found is not None:
+            self._reader.line += len(rows)
+            return found
+        if len(rows) <= ODD_LINES:
+            return self._careful(lines, final=True)[0]
+        half = len(rows) // 2
+        return self._short(lines[:half], rows[:half]) + self._short(lines[half:], rows[half:])
+
+    def _columns(self, rows: list[list[str]]) -> list[Line] | None:
+        """Outcomes of rows that all have the header's width, a known type and a time; None if some have not."""
+        if set(map(len, rows)) != {self._width}:
+            return None
+        columns = (*zip(*rows, strict=True), ("",) * len(rows))  # the last stands for what the header has not
+        kinds = columns[0]
+        orders = list(map(_ORDERS.get, kinds))
+        if None in orders:
+            return None
+        logged, queued, origs, rcpts, statuses, diagnostics, mtas, ips, jobs, envids, queues = self._pick(columns)
+        memo, period = self._memo, self._period
+        seconds = memo.seconds(logged)
+        first, last = min(seconds), max(seconds)
+        if first < 0:
+            return None
+        domains = [rcpt[rcpt.rfind("@") + 1 :] for rcpt in rcpts]
+        if "" in domains:
+            domains = [domain or queue.partition("/")[0] for domain, queue in zip(domains, queues, strict=True)]
+        places = memo.all_places(domains, ips, jobs, queues)
+        since = memo.seconds(queued)
+        messages: Sequence[str] = envids
+        if "" in envids:
+            messages = [
+                envid or _message(job, orig, rcpt, at)
+                for envid, job, orig, rcpt, at in zip(envids, jobs, origs, rcpts, since, strict=True)
+            ]
+        found: list[Line] = list(
+            zip(seconds, orders, places, messages, since, repeat(""), repeat(NOTHING_SAID), repeat(True), strict=False)
+        )
+        if kinds.count("d") != len(kinds):
+            for at, kind in enumerate(kinds):
+                if kind != "d" and kind in KINDS:
+                    said = memo.meaning(kind, statuses[at], diagnostics[at], mtas[at], rcpts[at], ips[at])
+                    recipient = hash_of(rcpts[at]) if kind != "tq" else ""
+                    found[at] = (*found[at][:5], recipient, said, kind in "tb")
+        inside = len(found)
+        if first < period.since or last >= period.until:
+            found = [line for line in found if period.since <= line[0] < period.until]
+            self._counted.skipped += inside - len(found)
+        if found:
+            self._note(len(found), min(found)[0], max(found)[0])
+        if "r" in kinds or "rs" in kinds:
+            found = [line for line in found if line[1] >= 0]
         return found
 
     def _note(self, records: int, first: int, last: int) -> None:
@@ -289,12 +311,6 @@ class FileReader:
         self._width = len(names)
         self._pick = itemgetter(*(where.get(name, self._width) for name in _COLUMNS))
         self._header = self._reader.header
-
-    def _odd(self, line: int, text: str) -> list[Line]:
-        """One line that the short way does not understand."""
-        self._reader.line = line
-        entry = self._reader.read(text)
-        return self._take(entry) if entry is not None else []
 
     def _careful(self, lines: list[str], *, final: bool) -> tuple[list[Line], list[str]]:
         entries, used = self._reader.scan(lines, [len(line) for line in lines], final=final)
@@ -317,8 +333,19 @@ class FileReader:
         queued = int(entry.queued.timestamp()) if entry.queued else -1
         message = entry.envid or _message(entry.job, entry.orig, entry.rcpt, queued)
         recipient = hash_of(entry.rcpt) if order != DELIVERED and entry.type != "tq" else ""
-        said = self._memo.meaning(entry.type, entry.status, entry.diagnostic, entry.mta, entry.rcpt)
+        said = self._memo.meaning(entry.type, entry.status, entry.diagnostic, entry.mta, entry.rcpt, entry.source_ip)
         return [(second, order, place, message, queued, recipient, said, entry.type in ("d", "t", "b"))]
+
+
+def _rows(lines: list[str]) -> list[list[str]] | None:
+    """The cells of lines that are a record each; None if some are not, or hold what must be looked at closely."""
+    if max(map(len, lines), default=0) > LONGEST // 4 or "\0" in "".join(lines):
+        return None
+    try:
+        rows = list(csv.reader(lines, strict=True))
+    except csv.Error:
+        return None
+    return rows if len(rows) == len(lines) else None
 
 
 def _by_second(lines: Sequence[Line]) -> Iterator[Batch]:

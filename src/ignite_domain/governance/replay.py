@@ -15,10 +15,11 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import attrs
 
-from ignite_domain.governance.agents import HOST_WATCH, View, all_agents
-from ignite_domain.governance.orchestrator import LEVERS, REENTRY, Orchestrator, Settled
+from ignite_domain.governance.agents import HOST_WATCH, Agent, View, all_agents
+from ignite_domain.governance.orchestrator import REENTRY, Orchestrator, Settled
 from ignite_domain.governance.outcomes import FIRST_ATTEMPT
-from ignite_domain.governance.rules import BY_AGENT, Rule
+from ignite_domain.governance.recovery import LEVERS
+from ignite_domain.governance.rules import BY_AGENT, Rule, Scope
 from ignite_domain.governance.signals import HOST, Outcome, OutcomeKind, SignalProcessor
 from ignite_domain.governance.words import Action, AgentKind, Decision, DecisionStatus, Mode, Signal, TargetType
 from ignite_domain.isps import Isp
@@ -61,8 +62,24 @@ an attempt of ours: False for remote bounces). Tuples sort by time, then by cont
 
 NOTHING_SAID: Final = Said()
 
-Wrong = Mapping[Isp | None, Collection[str]]
-"""What went wrong in a second, by provider (None: elsewhere): names of signals that rose and of reply classes."""
+
+@attrs.define
+class Happened:
+    """What went wrong at one provider in a second: names of signals that rose and of reply classes, and where."""
+
+    what: set[str] = attrs.field(factory=set)
+    ips: set[str] = attrs.field(factory=set)
+    jobs: set[str] = attrs.field(factory=set)
+
+    def at(self, scope: Scope, label: str) -> Collection[str]:
+        """The addresses, jobs or the provider where it happened."""
+        if scope is Scope.IP:
+            return self.ips
+        return self.jobs if scope is Scope.JOB else (label,)
+
+
+Wrong = Mapping[Isp | None, Happened]
+"""By provider; None is elsewhere."""
 
 
 class Judge(Protocol):
@@ -192,7 +209,7 @@ class Governance:
         self._rules = rules
         self._orchestrator = Orchestrator(lambda kind, isp: Mode.ACT)
         self._agents = {isp: [agent for agent in all_agents() if agent.isp is isp] for isp in Isp}
-        self._wakes = {kind: _wakes(rules.get(kind, ())) for kind in AgentKind}
+        self._wakes = {kind: [(rule, _wakes(rule)) for rule in rules.get(kind, ())] for kind in AgentKind}
 
     def count(self, outcomes: Sequence[Outcome]) -> None:
         self.signals.observe(outcomes)
@@ -200,14 +217,13 @@ class Governance:
     def look(self, now: datetime, wrong: Wrong, book: Book) -> Settled:
         view = View(self.signals, {}, now, None, self._rules)
         wishes: list[Decision] = []
-        everything: set[str] = set()
+        anywhere = Happened()
         for isp in sorted(wrong, key=str):
-            happened = wrong[isp]
-            everything.update(happened)
-            for agent in self._agents.get(isp, ()) if isp else ():
-                if not self._wakes[agent.kind].isdisjoint(happened):
+            anywhere.what |= wrong[isp].what
+            for agent in self._agents[isp] if isp else ():
+                if self._stirred(agent, wrong[isp], view):
                     wishes += agent.evaluate(view)
-        if not self._wakes[HOST_WATCH.kind].isdisjoint(everything):
+        if anywhere.what and self._stirred(HOST_WATCH, anywhere, view):
             wishes += HOST_WATCH.evaluate(view)
         lately = book.lately(now) if wishes else ()
         standing = book.standing
@@ -215,15 +231,26 @@ class Governance:
             return Settled()
         return self._orchestrator.settle(wishes, standing, self.signals, now, lately)
 
+    def _stirred(self, agent: Agent, happened: Happened, view: View) -> bool:
+        """Whether what happened makes a rule of the agent speak, where it happened: a rule has no new reason
+        elsewhere. Only then is all of the agent's evidence weighed."""
+        for rule, wakes in self._wakes[agent.kind]:
+            if (rule.scope is Scope.HOST) is not (agent.isp is None) or wakes.isdisjoint(happened.what):
+                continue
+            if any(agent.finds(rule, scope, view) for scope in happened.at(rule.scope, agent.label)):
+                return True
+        return False
+
     def turn(self, minute: datetime, book: Book) -> Settled:
         if int(minute.timestamp()) % PRUNE_EVERY_S == 0:
             self.signals.take_changes(minute)  # nobody stores them; they must not pile up
         return Settled()
 
 
-def _wakes(rules: Sequence[Rule]) -> frozenset[str]:
-    """What has to happen for one of these rules to find something that it did not find before."""
-    return frozenset(name for rule in rules for name in (rule.replies or {rule.signal.value}))
+def _wakes(rule: Rule) -> frozenset[str]:
+    """What has to happen for a rule to find something that it did not find before. No log says which addresses are
+    warming up, so rules about those never wake."""
+    return frozenset() if rule.scope is Scope.COLD else rule.replies or frozenset({rule.signal.value})
 
 
 @attrs.define
@@ -317,9 +344,9 @@ class Replay:
             if self.book.next_end() == before:
                 return  # nothing more to be said about it now
 
-    def _count(self, lines: Sequence[Line]) -> dict[Isp | None, set[str]]:
+    def _count(self, lines: Sequence[Line]) -> dict[Isp | None, Happened]:
         """Turn lines into outcomes and add them up; returns what went wrong."""
-        wrong: dict[Isp | None, set[str]] = {}
+        wrong: dict[Isp | None, Happened] = {}
         waiting, pending, watched, good = self._waiting, self._pending, self.book.watched, self._good
         bad: list[Outcome] = []
         began = self._began - FIRST_ATTEMPT.total_seconds()
@@ -359,14 +386,18 @@ class Replay:
         else:
             self.totals.of(label).delivered += 1
 
-    def _gone_wrong(self, line: Line, first: bool, wrong: dict[Isp | None, set[str]]) -> Outcome:
+    def _gone_wrong(self, line: Line, first: bool, wrong: dict[Isp | None, Happened]) -> Outcome:
         second, order, place, _, _, recipient, said, _ = line
         label, ip, job, queue = place
         isp = _ISPS[label]
-        happened = wrong.setdefault(isp, set())
-        happened.add(_rose(order, said))
+        happened = wrong.get(isp)
+        if happened is None:
+            happened = wrong[isp] = Happened()
+        happened.what.add(_rose(order, said))
         if said.kind:
-            happened.add(said.kind)
+            happened.what.add(said.kind)
+        happened.ips.add(ip)
+        happened.jobs.add(job)
         if said.hard and order == BOUNCED:
             key = (label, said.rule)
             self.totals.dead[key] = self.totals.dead.get(key, 0) + 1

@@ -1,6 +1,7 @@
 """A log replayed: the same decisions however it is cut up, counted by hand, with what really became of the mail."""
 
 import gzip
+import itertools
 import json
 import random
 from collections.abc import Sequence
@@ -12,9 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ignite_app.backtest.html import page
-from ignite_app.backtest.reading import Period
+from ignite_app.backtest.reading import Memo, Period, said_of
 from ignite_app.backtest.run import backtest, period_of, report
 from ignite_app.backtest.timeline import lines_of
+from ignite_app.simulator.isps import REPLIES
 from ignite_domain.errors import BadInput
 
 HEADER = "type,timeLogged,timeQueued,orig,rcpt,dsnStatus,dsnDiag,dsnMta,dlvSourceIp,jobId,envId,queue"
@@ -275,3 +277,18 @@ def test_the_timeline_tells_what_became_of_the_mail(tmp_path: Path) -> None:
         entry.decision.action.value != "release" for entry in result.decisions
     )
     assert any(one.startswith("  gmail") for one in told)
+
+
+def test_masking_before_the_memo_never_changes_what_a_reply_means() -> None:
+    """Every wording of the simulated providers, with other people, addresses and numbers in it."""
+    memo = Memo()
+    for situations in REPLIES.values():
+        for replies in situations.values():
+            for reply, number in itertools.product(replies, (7, 8_123_456_789, 0xABCDEF12)):
+                ip, rcpt = f"198.51.100.{number % 250}", f"p{number}@gmail.com"
+                blanks = {"ip": ip, "rcpt": rcpt, "domain": "m.example", "mx": "mx1.b.example", "id": f"{number:08x}"}
+                text = f"smtp;{reply.text.format(**blanks)}"
+                for kind in ("t", "b"):
+                    assert memo.meaning(kind, reply.status, text, "mx.gmail.com", rcpt, ip) == said_of(
+                        kind, reply.status, text, "mx.gmail.com"
+                    ), text
