@@ -20,7 +20,9 @@ from ignite_domain.errors import IgniteError
 
 _PR_SET_PDEATHSIG: Final = 1
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
-GRACE_REAL_SECONDS: Final = 4.0
+GRACE_REAL_SECONDS: Final = 8.0
+HASTY_REAL_SECONDS: Final = 2.0
+"""Where nothing that a child could still write is kept."""
 
 
 class ChildFailed(IgniteError):
@@ -77,14 +79,14 @@ async def start(name: str, arguments: Sequence[str], logs: Path, environ: Mappin
     return Child(name, process, log)
 
 
-async def stop(children: Sequence[Child]) -> None:
-    """Ask all politely, and at once; insist where one does not go within the grace they share."""
+async def stop(children: Sequence[Child], grace: float = GRACE_REAL_SECONDS) -> None:
+    """Ask all politely, and at once; insist where one does not go within the `grace` they share, in real seconds."""
     for child in reversed(children):
         if child.process.returncode is None:
             child.process.terminate()
     waits = [asyncio.create_task(child.process.wait()) for child in children]
     if waits:
-        await asyncio.wait(waits, timeout=GRACE_REAL_SECONDS)
+        await asyncio.wait(waits, timeout=grace)
     for child in children:
         if child.process.returncode is None:
             child.process.kill()

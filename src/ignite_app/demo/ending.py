@@ -2,9 +2,9 @@
 
 import asyncio
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final
 
 from ignite_adapters.postgres import embedded
 from ignite_app.cli.output import say
@@ -29,6 +29,18 @@ def ended_by_signal() -> Iterator[asyncio.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@asynccontextmanager
+async def aside(job: Coroutine[Any, Any, None]) -> AsyncIterator["asyncio.Task[None]"]:
+    """Run `job` beside the block, and see it gone before what it uses is closed."""
+    task = asyncio.create_task(job)
+    try:
+        yield task
+    finally:
+        while not task.done():  # asyncio.wait_for of 3.11, which drivers use, may swallow a cancellation
+            task.cancel()
+            await asyncio.wait([task], timeout=0.5)
 
 
 async def left(work: "asyncio.Task[int]") -> int:

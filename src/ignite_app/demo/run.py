@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -29,7 +29,7 @@ from ignite_app.clock import Clock, real_seconds
 from ignite_app.demo import children, content
 from ignite_app.demo.children import Child, ChildFailed
 from ignite_app.demo.client import Http, listen
-from ignite_app.demo.ending import ended_by_signal, left, stop_server
+from ignite_app.demo.ending import aside, ended_by_signal, left, stop_server
 from ignite_app.demo.plan import (
     DEMO_START,
     LIVE_RATE,
@@ -70,8 +70,12 @@ class Run:
     story: Story
     children: list[Child] = attrs.field(factory=list)
     started: float = attrs.field(factory=real_seconds)
+    stop: asyncio.Event = attrs.field(factory=asyncio.Event)
 
     def require_alive(self) -> None:
+        """Raise `ChildFailed` if a part is gone, and end here if the run is to stop (a cancellation may get lost)."""
+        if self.stop.is_set():
+            raise asyncio.CancelledError
         for child in self.children:
             child.require_alive()
         if self.server is not None and not self.server.alive():
@@ -87,7 +91,7 @@ async def demo(options: DemoOptions) -> int:
     with ended_by_signal() as stop:
         root, temporary = _folder(options)
         started = real_seconds()
-        work = asyncio.create_task(_run(options, root, started))
+        work = asyncio.create_task(_run(options, root, started, stop))
         waits = [work, asyncio.create_task(stop.wait())]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -103,8 +107,8 @@ async def demo(options: DemoOptions) -> int:
         return code
 
 
-async def _run(options: DemoOptions, root: Path, started: float) -> int:
-    async with running(options, RunPlaces(root), started) as run:
+async def _run(options: DemoOptions, root: Path, started: float, stop: asyncio.Event) -> int:
+    async with running(options, RunPlaces(root), started, stop=stop) as run:
         return _print(run, await to_the_end(run)) if options.once else await _watch(run)
 
 
@@ -132,18 +136,30 @@ def _usage(message: str) -> int:
 
 @asynccontextmanager
 async def running(
-    options: DemoOptions, places: RunPlaces, started: float, *, workers: bool = True
+    options: DemoOptions,
+    places: RunPlaces,
+    started: float,
+    *,
+    workers: bool = True,
+    stop: asyncio.Event | None = None,
 ) -> AsyncIterator[Run]:
     """A run whose parts all answer; everything is stopped at the end, also of a start that failed half way.
 
     `workers` False: the caller runs the workers, with the configuration that lies at `places.config`.
+    `stop` ends the run where it stands.
     """
     async with AsyncExitStack() as stack:
-        yield await _start(options, places, started, stack, workers=workers)
+        yield await _start(options, places, started, stack, stop or asyncio.Event(), workers=workers)
 
 
 async def _start(
-    options: DemoOptions, places: RunPlaces, started: float, stack: AsyncExitStack, *, workers: bool
+    options: DemoOptions,
+    places: RunPlaces,
+    started: float,
+    stack: AsyncExitStack,
+    stop: asyncio.Event,
+    *,
+    workers: bool,
 ) -> Run:
     clock = Clock.starting(DEMO_START, ONCE_RATE if options.once else LIVE_RATE)
     story = Story(started, marks=not options.once)
@@ -183,8 +199,10 @@ async def _start(
         console=f"http://127.0.0.1:{api_port}/console/{secret.console}",
         story=story,
         started=started,
+        stop=stop,
     )
-    stack.push_async_callback(children.stop, run.children)
+    grace = children.GRACE_REAL_SECONDS if options.keep else children.HASTY_REAL_SECONDS
+    stack.push_async_callback(children.stop, run.children, grace)
     config = ["--config", str(places.config)]
     commands = {
         "simulator": ["simulator", "--config", str(places.root / "simulator.yaml")],
@@ -268,7 +286,7 @@ async def to_the_end(run: Run) -> dict[str, Any]:
     connected = asyncio.Event()
     after = (await run.reader.progress())["last_live"]
     socket = run.api.base.replace("http", "ws", 1) + "/api/v1/live"
-    async with _aside(listen(socket, run.api.key, after, run.places.websocket, connected)):
+    async with aside(listen(socket, run.api.key, after, run.places.websocket, connected)):
         await asyncio.wait_for(connected.wait(), 20)
         async with _told(run):
             campaign = await _campaign(run)
@@ -276,19 +294,8 @@ async def to_the_end(run: Run) -> dict[str, Any]:
         return await _report(run, campaign, after)
 
 
-@asynccontextmanager
-async def _aside(job: Coroutine[Any, Any, None]) -> AsyncIterator["asyncio.Task[None]"]:
-    """Run `job` beside the block, and see it gone before what it uses is closed."""
-    task = asyncio.create_task(job)
-    try:
-        yield task
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-
-
 def _told(run: Run) -> AbstractAsyncContextManager["asyncio.Task[None]"]:
-    return _aside(run.story.follow(run.reader, run.simulator, run.clock))
+    return aside(run.story.follow(run.reader, run.simulator, run.clock))
 
 
 async def _until_the_end(run: Run) -> None:

@@ -107,7 +107,7 @@ class Story:
     def opening(self, clock: Clock) -> None:
         """What a second of the watcher is in business time."""
         rate = f"{clock.rate / 60:g} min" if clock.rate >= 60 else f"{clock.rate:g} s"
-        self.tell(f"1 second here is {rate} of business time, which begins at {clock.now():%a %d %b %Y %H:%M} UTC")
+        self.tell(f"1 second here is {rate} of business time; there it is {clock.now():%a %d %b %Y %H:%M} UTC")
 
     async def follow(self, reader: ReportReader, simulator: Http, clock: Clock) -> None:
         """Look once a second until cancelled."""
@@ -183,5 +183,5 @@ class Story:
 
     def heartbeat(self, pulse: Mapping[str, int], now: datetime) -> None:
         """Nothing happened for a while; how things stand."""
-        counts = ", ".join(f"{count:,} {name}" for name, count in pulse.items())
-        self.tell(f"nothing new; {counts}; {now:%H:%M} there")
+        counts = ", ".join(f"{name} {count:,}" for name, count in pulse.items())
+        self.tell(f"nothing new: {counts}; {now:%H:%M} there")
