@@ -243,10 +243,10 @@ async def test_a_restriction_stays_on_top_however_many_suppressions_follow_and_s
     await page.get_by_role("button", name="newest").click()
     await expect(rows).to_have_count(51)
 
-    await page.get_by_label("action").select_option("suppress")
+    await page.get_by_role("combobox", name="action").select_option("suppress")
     await expect(rows).to_have_count(50)
     await expect(rows.first).to_contain_text("1 address")
-    await page.get_by_label("provider").select_option("yahoo")
+    await page.get_by_role("combobox", name="provider").select_option("yahoo")
     await expect(page.get_by_text("No decision like this")).to_be_visible()
     await page.get_by_role("button", name="show all").click()
     await expect(rows).to_have_count(51)
@@ -290,7 +290,7 @@ async def test_charts_take_the_colours_of_the_theme_that_is_chosen(live: Live) -
 
     meanings = []
     for theme in ("dark", "light", "dark"):
-        await live.page.get_by_label("theme").select_option(theme)
+        await live.page.get_by_role("combobox", name="theme").select_option(theme)
         _, meant = await until(drawn_and_meant, lambda seen: seen[1] in seen[0])
         meanings.append(meant)
     assert meanings[0] == meanings[2] != meanings[1]
