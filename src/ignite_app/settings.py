@@ -111,6 +111,13 @@ class PmtaSettings:
     vmtas: tuple[VmtaSettings, ...] = ()
 
 
+def _named_long(owner: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
+    try:
+        _long(owner, attribute, value)
+    except ValueError as wrong:
+        raise ValueError(f"'{attribute.name}' {wrong}") from None
+
+
 @attrs.frozen
 class AccountingHost:
     """The accounting log of one more PMTA host: exactly one of a folder, SSH (SFTP), and pushes of its own."""
@@ -123,7 +130,7 @@ class AccountingHost:
     ssh_key: str = ""  # path of the private key
     ssh_host_key: str = ""  # the host's public key, one line
     ssh_dir: str = "/var/log/pmta"
-    push_secret: Secret = attrs.field(default=Secret(""), validator=_long)  # signs POST /api/v1/accounting/{name}
+    push_secret: Secret = attrs.field(default=Secret(""), validator=_named_long)  # signs POST /api/v1/accounting/{name}
 
 
 def _hosts(_: object, __: object, value: tuple[AccountingHost, ...]) -> None:

@@ -53,7 +53,7 @@ async def test_nothing_is_decided_and_nothing_is_claimed_about_the_log(desk: Des
     assert await desk.rows("select count(*) from mailing_engine_decisions") == [(0,)]
     assert await desk.rows("select count(*) from mailing_engine_agents") == [(0,)]
     assert await PostgresGovernanceStore(desk.pool).read_until() is None
-    assert await LogBook(desk.pool).logs(NOW) == []
+    assert await LogBook(desk.pool).logs() == []
     assert await desk.rows("select n from mailing_engine_signal_history where signal = 'deferral' limit 1") != []
 
 

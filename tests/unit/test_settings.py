@@ -96,6 +96,29 @@ WRONG: list[tuple[str, str, str]] = [
     ("a number for a section", "bucket: 5", "bucket: expected a mapping of settings"),
     ("a list for a text", "bucket: {name: [a]}", "bucket.name: expected a text"),
     ("no offset from UTC", "clock: {anchor_business: '2026-01-01T00:00'}", "clock.anchor_business: an instant needs"),
+    (
+        "a host's unknown key",
+        "accounting: {hosts: [{name: a, dirr: x}]}",
+        "accounting.hosts.0.dirr: no such setting; do you",
+    ),
+    ("a host without a log", "accounting: {hosts: [{name: a}]}", "accounting.hosts: hosts.0 (a): give exactly one of"),
+    (
+        "a host over SSH without keys",
+        "accounting: {hosts: [{name: a, dir: x}, {name: b, ssh_host: h}]}",
+        "accounting.hosts: hosts.1 (b): ssh_host needs ssh_key and ssh_host_key",
+    ),
+    (
+        "two hosts of a name",
+        "accounting: {hosts: [{name: a, dir: x}, {name: a, dir: y}]}",
+        "accounting.hosts: hosts.1: the",
+    ),
+    (
+        "a short secret",
+        "accounting: {hosts: [{name: a, push_secret: short}]}",
+        "accounting.hosts.0: 'push_secret' needs at least",
+    ),
+    ("a host's odd name", "accounting: {hosts: [{name: a/b, dir: x}]}", "accounting.hosts.0: 'name' must match"),
+    ("a webhook that is no address", "alerts: {webhook_url: ftp}", "alerts.webhook_url: "),
     ("not an instant", "clock: {anchor_business: soon}", "clock.anchor_business: "),
 ]
 

@@ -55,7 +55,7 @@ _PRUNE: Final = (
 _LOGS: Final = """
 select h.host, h.read_at, h.failure, h.record_at, h.logged_at, h.ahead_s,
        coalesce((select jsonb_object_agg(r.type, r.records) from mailing_engine_record_types r
-                  where r.host = h.host and r.last_at >= %s), '{}')
+                  where r.host = h.host), '{}')
   from mailing_engine_hosts h order by h.host
 """
 _BETWEEN: Final = """
@@ -104,10 +104,10 @@ class LogBook:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def logs(self, since: datetime) -> list[HostLog]:
-        """How each host's log stands, with its record types of which one was logged at or after `since`."""
+    async def logs(self) -> list[HostLog]:
+        """How each host's log stands, with all of its records by type."""
         async with transaction(self._pool) as conn:
-            rows = await (await conn.execute(_LOGS, (since,))).fetchall()
+            rows = await (await conn.execute(_LOGS)).fetchall()
         return [HostLog(*row) for row in rows]
 
     async def between(self, host: str, first: datetime, last: datetime, types: Sequence[str]) -> int:

@@ -16,7 +16,7 @@ from ignite_adapters.postgres.tallies import LogBook
 from ignite_app.clock import Clock
 from ignite_domain.errors import PortFailure
 from ignite_domain.governance.console_port import PmtaConsole
-from ignite_domain.governance.health import AWHILE, FEED_KINDS, SPAN, UNREACHABLE, Compared, Finding, Total, findings
+from ignite_domain.governance.health import FEED_KINDS, SPAN, UNREACHABLE, Compared, Finding, Total, findings
 from ignite_domain.governance.host_state import QUESTIONS, MissingPath, Reading, total
 
 log = structlog.get_logger("ignite.watch")
@@ -80,7 +80,7 @@ class Watch:
         """Look, hold, tell. Always 0, so that the loop waits."""
         await self._ask()
         now = self._clock.now()
-        logs = await self._book.logs(now - AWHILE)
+        logs = await self._book.logs()
         newest = next((one.logged_at for one in logs if one.host == MAIN), None)
         pair = await self._compare(newest, await self._book.read_until())
         found = findings(

@@ -27,8 +27,10 @@ OPTIONAL: Final[Mapping[str, str]] = {
 """Record types that add to what is seen."""
 ENOUGH: Final = 1000
 """Deliveries and bounces after which a type that never came is taken to be switched off."""
+RARE: Final[Mapping[str, int]] = {"tq": 10_000}
+"""Types that a healthy host may do without for longer."""
 AWHILE: Final = timedelta(hours=24)
-"""Types are looked for among the records of so long."""
+"""A log that has been silent for so long is not missed any more, where its MTA cannot be asked."""
 ALIVE: Final = timedelta(hours=1)
 """A log whose MTA cannot be asked is missed if it had records within this time before it went silent."""
 SPAN: Final = timedelta(minutes=10)
@@ -55,7 +57,7 @@ FREEZES: Final = frozenset({DEAD_MAN, STALLED, UNREAD})
 
 @attrs.frozen
 class HostLog:
-    """How one host's log stands; `types` counts its records by type, of the types seen within `AWHILE`."""
+    """How one host's log stands; `types` counts all of its records by type."""
 
     host: str
     read_at: datetime
@@ -177,9 +179,10 @@ def _silence(log: HostLog, now: datetime, stalled: timedelta, totals: Sequence[T
 
 
 def _types(log: HostLog) -> list[Finding]:
-    if log.types.get("d", 0) + log.types.get("b", 0) < ENOUGH:
-        return []
-    absent = [f"{name} ({why})" for name, why in NEEDED.items() if not log.types.get(name)]
+    ended = log.types.get("d", 0) + log.types.get("b", 0)
+    absent = [
+        f"{name} ({why})" for name, why in NEEDED.items() if not log.types.get(name) and ended >= RARE.get(name, ENOUGH)
+    ]
     if not absent:
         return []
     return [
