@@ -62,15 +62,16 @@ def routes(keeper: Gatekeeper, attempts: Attempts | None = None) -> list[HTTPRou
     """The handlers, for the app factory."""
     tries = attempts or Attempts()
 
-    def signed(value: str) -> Redirect:
+    def signed(value: str, request: Request[Any, Any, Any]) -> Redirect:
         cookie = Cookie(key=keeper.cookie_name(), value=value, httponly=True, samesite="strict", path="/")
+        cookie.secure = request.url.scheme == "https"  # the demo speaks plain HTTP on 127.0.0.1
         return Redirect("/", status_code=303, cookies=[cookie])
 
     @get("/console/{token:str}", include_in_schema=False)
     async def link(token: FromPath[str], request: Request[Any, Any, Any]) -> Response[Any]:
         """The one-time link: sets the console's cookie and goes to the live page; a signed-in browser just goes."""
         if keeper.take_link(token):
-            return signed(keeper.cookie_value())
+            return signed(keeper.cookie_value(), request)
         if keeper.author(request.headers, same_origin=True) is not None:
             return Redirect("/", status_code=303)
         why = "This link is not valid, or was used already."
@@ -98,6 +99,6 @@ def routes(keeper: Gatekeeper, attempts: Attempts | None = None) -> list[HTTPRou
         if name is None:
             tries.fail(client)
             return _refused(401, "This is not one of the server's API keys.")
-        return signed(keeper.cookie_value(name))
+        return signed(keeper.cookie_value(name), request)
 
     return [link, form, sign_in]
