@@ -264,8 +264,7 @@ class RateControl:
             memory = attrs.evolve(memory, named_at=facts.minute)
             reason = f"cut × {rules.factor_named}: {facts.named} recipients were told of a rate limit"
             wishes.append(_Wish(rules.factor_named * now, reason))
-        # an alarm is spoken only in a minute that refuses: what has healed meanwhile is not cut
-        if facts.refused and memory.score >= rules.alarm:
+        if memory.score >= rules.alarm:
             evidence = f"CUSUM {memory.score}, alarm at {rules.alarm}"
             if accepted > 0 and rules.cut_to_accepted:
                 reason = f"cut to the accepted rate of {accepted:.0f} a minute: {evidence}"
@@ -276,15 +275,14 @@ class RateControl:
                 memory = attrs.evolve(memory, closed_at=facts.minute)
                 wishes.append(_Wish(rules.factor_nothing * now, f"cut × {rules.factor_nothing}: nothing is accepted"))
             elif not wishes:
+                # what was refused at a closed door is no evidence against the first minute that it is open
                 return Answer(attrs.evolve(memory, score=0), coming, "waiting: nothing is accepted")
         if not wishes:
             return None
         wish = min(wishes)
         # an alarm lowers the rate by a rung at least, also where what was accepted rounds up to the same one
         target = min(self._down_to(wish.rate, coming), self._down_to(self.ladder.rate_of(max(0, coming - 1)), coming))
-        memory = attrs.evolve(
-            memory, score=0, seen=(), good=accepted or memory.good, cut_at=facts.minute, patient=False
-        )
+        memory = attrs.evolve(memory, score=0, good=accepted or memory.good, cut_at=facts.minute, patient=False)
         return Answer(memory, target, wish.reason)
 
     def _raise(self, memory: RateMemory, facts: MinuteFacts) -> Answer:

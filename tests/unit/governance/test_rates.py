@@ -84,6 +84,35 @@ def test_a_rate_is_cut(case: str) -> None:
     assert (answer.rung, answer.reason[: len(reason)]) == (rung, reason)
 
 
+def test_after_a_cut_its_echo_counts_for_nothing_and_growth_waits() -> None:
+    facts = [
+        minute(0, 25, 30, 65),
+        minute(1, 25, 29, 66, next_rung=18),
+        minute(2, 18, 26, 1),
+        *(minute(at, 18, 26, 0) for at in range(3, 13)),
+    ]
+    rungs = [answer.rung for answer in walk(CONTROL, RateMemory(), facts)]
+    assert rungs == [18] * 12 + [19]  # twelve minutes: 31.9 is next to the last good rate of 30
+
+
+def test_the_first_minute_after_a_closed_door_is_judged_by_itself() -> None:
+    facts = [minute(0, 25, 0, 95), *(minute(at, 12, 0, 9) for at in range(1, 4)), minute(4, 12, 9, 0)]
+    answers = walk(CONTROL, RateMemory(), facts)
+    assert answers[-1].rung == 12
+    assert answers[-1].reason.startswith("waiting: too soon")
+
+
+def test_at_a_low_volume_the_accepted_rate_is_that_of_several_minutes() -> None:
+    # 9, 9 and 3 of 9: 7 a minute; 7.28 lies between 6.2 (10) and 7.4 (11)
+    answers = walk(CONTROL, RateMemory(), [minute(0, 12, 9, 0), minute(1, 12, 9, 0), minute(2, 12, 3, 6)])
+    assert answers[-1].rung == 10
+
+
+def test_minutes_on_one_rung_do_not_speak_for_a_higher_one_that_is_under_way() -> None:
+    facts = [minute(0, 20, 38, 0), minute(1, 20, 38, 0), minute(2, 20, 38, 0, next_rung=21)]
+    assert [answer.rung for answer in walk(CONTROL, RateMemory(), facts)] == [20, 20, 21]
+
+
 def test_small_excess_adds_up_to_a_cut_of_at_least_one_rung() -> None:
     # +132 - 93 = 39 a minute: 39, 78, 117 >= 100. 93 × 1.04 = 96.7 would round to the same rung.
     answers = walk(CONTROL, RateMemory(), [minute(at, 25, 93, 6) for at in range(3)])
