@@ -15,6 +15,8 @@ from ignite_domain.governance.reply_rules import ReplyClass
 from ignite_domain.governance.tally import HostSeen, Seen, Tally
 
 K = TypeVar("K")
+REFUSALS: Final = frozenset({"t", "b", "rb", "tq"})
+"""The types that carry a reply that may be unknown."""
 MINUTES: Final = frozenset({"d", "b"})
 """The types that leave the queue for good: their counts are held against the MTA's own totals, by the minute."""
 
@@ -28,25 +30,25 @@ def tally(
     unknown: dict[tuple[str, str, str], Seen] = {}
     seen: list[HostSeen] = []
     for host in hosts:
+        records = [one for one in entries.get(host, ()) if isinstance(one, AccountingRecord)]
         newest: datetime | None = None
-        for record in entries.get(host, ()):
-            if not isinstance(record, AccountingRecord):
-                continue
-            at = record.logged
+        # many records share a second: what is counted is looked at once for each second and type
+        for (kind, at), count in Counter([(one.type, one.logged) for one in records]).items():
             newest = at if newest is None or at > newest else newest
-            _see(types, (host, record.type), at)
-            if record.type in MINUTES:
-                minutes[host, at.replace(second=0, microsecond=0), record.type] += 1
-            reply = reply_of(record)
+            _see(types, (host, kind), at, count)
+            if kind in MINUTES:
+                minutes[host, at.replace(second=0, microsecond=0), kind] += count
+        for record in records:
+            reply = reply_of(record) if record.type in REFUSALS else None
             if reply is not None and reply.kind is ReplyClass.UNKNOWN:
                 isp = brand_of_record(record)
                 text = sample(record.diagnostic, record.rcpt)
-                _see(unknown, (isp.value if isp else "elsewhere", record.status[:12], text), at)
+                _see(unknown, (isp.value if isp else "elsewhere", record.status[:12], text), record.logged, 1)
         ahead = (newest - now).total_seconds() if newest is not None else 0.0
         seen.append(HostSeen(host, now, failures.get(host, ""), newest, ahead))
     return Tally(seen, types, minutes, unknown)
 
 
-def _see(counts: dict[K, Seen], key: K, at: datetime) -> None:
+def _see(counts: dict[K, Seen], key: K, at: datetime, count: int) -> None:
     old = counts.get(key)
-    counts[key] = Seen(old.count + 1, min(old.first, at), max(old.last, at)) if old else Seen(1, at, at)
+    counts[key] = Seen(old.count + count, min(old.first, at), max(old.last, at)) if old else Seen(count, at, at)
