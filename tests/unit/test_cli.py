@@ -10,6 +10,7 @@ import yaml
 
 from ignite_app.cli import main as cli
 from ignite_app.settings_loader import load
+from ignite_app.simulator.options import load_options
 from ignite_domain.errors import BadInput, PortFailure
 
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHYKvJkZCwHZhGJkZOJQH4cTqyP6Cw0XWvE0yL0yGJmJ"
@@ -127,6 +128,19 @@ def test_wrong_options_of_the_simulator_are_told_like_wrong_settings(capsys: pyt
         "sim.yaml:2: seeed: no such setting; do you mean seed?",
         "sim.yaml:4: vmtas.0.ip: is missing",
     }
+
+
+def test_a_key_file_of_the_simulator_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    path = written("sim.yaml", "directory: x\naccounting_dir: x/acct\nssh_authorised_key: gone.pub\n")
+    assert cli.run(["simulator", "--config", path]) == 2
+    assert capsys.readouterr().err == "ignite: sim.yaml:3: ssh_authorised_key: gone.pub: no such file\n"
+
+
+def test_the_options_that_the_simulators_page_shows_are_options() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
+    options = load_options(yaml.safe_load(page.partition("```yaml")[2].partition("```")[0]))
+    assert options.incident is not None
+    assert options.ready_file
 
 
 GROUPS: list[tuple[str, ExceptionGroup[Exception], int]] = [

@@ -22,7 +22,7 @@ from ignite_app.cli.main import Config, Json, app, until_signal
 from ignite_app.cli.output import CHECK_FAILS, GOOD, USAGE, emit, instant, say
 from ignite_app.cli.shown import config_lines, mode_in_force, rules_named, status_lines
 from ignite_app.settings_loader import flatten, load, mask, placed, read_yaml
-from ignite_domain.errors import BadInput, Conflict
+from ignite_domain.errors import BadInput, Conflict, PortFailure
 from ignite_domain.imports import BadFile, ImportLog
 
 
@@ -222,7 +222,13 @@ def simulator(*, config: Path) -> int:
     except (cattrs.BaseValidationError, ValueError, TypeError) as wrong:
         told = [f"{placed(config, places, path)}: {'.'.join(path)}: {problem}" for path, problem in flatten(wrong)]
         raise BadInput("wrong options:\n" + "\n".join(f"  {line}" for line in told)) from None
-    asyncio.run(run_simulator(options))
+    for name in ("ssh_authorised_key", "ssh_host_key"):
+        if (key := getattr(options, name)) and not Path(key).is_file():
+            raise BadInput(f"{placed(config, places, (name,))}: {name}: {key}: no such file")
+    try:
+        asyncio.run(run_simulator(options))
+    except OSError as failure:  # a port that is taken, a folder that cannot be made
+        raise PortFailure("simulator", failure.strerror or type(failure).__name__, retryable=False) from None
     return GOOD
 
 
