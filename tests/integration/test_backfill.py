@@ -1,7 +1,9 @@
 """Accounting files named by hand: they count as the live log's do, once, and nothing is decided on them."""
 
+import asyncio
 import gzip
-from datetime import timedelta
+import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 
 from conftest import NOW
 from ignite_adapters.postgres.governance import PostgresGovernanceStore
+from ignite_adapters.postgres.leases import lease
 from ignite_adapters.postgres.reported import ReportedRates
 from ignite_adapters.postgres.tallies import LogBook
 from ignite_app.cli.main import run as cli
@@ -160,3 +163,42 @@ def test_the_command_needs_files_that_are_there_and_an_instant(
     assert cli(["ingest"]) == 2
     assert cli(["ingest", str(path), "--dry-run", "--json", "--since", "2026-11-02T09:00:02Z"]) == 0
     assert '"records": 1' in capsys.readouterr().out
+
+
+def test_by_command_a_file_is_taken_in_once_and_only_while_no_worker_ingests(
+    pg_dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("IGNITE_DATABASE__DSN", pg_dsn)
+    monkeypatch.setenv("IGNITE_LOG__FILE", str(tmp_path / "log"))
+    stamp = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}+0000"
+    path = tmp_path / "acct.csv"
+    path.write_text(
+        f"type,timeLogged,rcpt,dsnStatus,dsnDiag\nd,{stamp},a@gmail.com,2.0.0,\nb,{stamp},b@gmail.com,5.9.9,599 odd\n"
+    )
+    assert cli(["ingest", str(path), "--json"]) == 0
+    first = json.loads(capsys.readouterr().out)
+    assert (first["records"], first["rejected"], first["known"]) == (2, 0, False)
+    assert cli(["ingest", str(path), "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert (again["records"], again["known"]) == (0, True)
+    assert cli(["ingest", str(path), "--host", "nobody"]) == 2
+
+    async def meanwhile() -> int:
+        async with lease(pg_dsn, "worker:ingest") as held:
+            assert held is not None
+            return await asyncio.to_thread(cli, ["ingest", str(path)])
+
+    assert asyncio.run(meanwhile()) == 3
+    assert "stop it" in capsys.readouterr().err
+
+    rates = tmp_path / "rates.csv"
+    rates.write_text(
+        "date,isp,domain,complaint_rate\n2026-11-01,gmail,mail.example,0.1%\n2026-11-01,x,mail.example,1\n"
+    )
+    assert cli(["signals", "import", str(rates), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["rows"], told["changed"], told["rejects"][0]["line"]) == (1, 1, 3)
+
+    assert cli(["status", "--json"]) == 0
+    status = json.loads(capsys.readouterr().out)
+    assert (status["unknown_replies"], status["alerts"]) == ({"texts": 1, "records": 1}, [])

@@ -10,6 +10,7 @@ from typing import Any
 import asyncssh
 import attrs
 import pytest
+from litestar.testing import AsyncTestClient
 
 from conftest import NOW
 from contracts.smtp_server import TinySmtp
@@ -18,10 +19,18 @@ from ignite_adapters.pmta.ssh import SshConsole
 from ignite_adapters.postgres import tallies
 from ignite_adapters.postgres.alerts import AlertStore
 from ignite_adapters.postgres.pool import Pool
+from ignite_adapters.postgres.reported import ReportedRates
 from ignite_adapters.postgres.tallies import LogBook
+from ignite_app.clock import Clock
+from ignite_app.http import alerts
+from ignite_app.http.alerts import AlertDeps
+from ignite_app.http.app import HttpDeps, create_app
+from ignite_app.http.auth import Gatekeeper
+from ignite_app.settings import Secret
 from ignite_app.simulator.options import SimulatorOptions
 from ignite_app.simulator.simulator import Simulator
 from ignite_app.workers.watch import Channel, Watch
+from ignite_domain.governance.health import FEED_KINDS, FREEZES, Finding
 from ignite_domain.governance.tally import HostSeen, Seen, Tally
 from integration.sending import HandClock
 
@@ -214,3 +223,35 @@ async def test_a_webhook_that_fails_is_tried_again_and_one_alert_comes_once_in_a
     text = b"".join(body for _, body in room.mails.messages)
     assert b"IGNITE: clock skew on the main host" in text
     assert {to for to, _ in room.mails.messages} == {"ops@mail.example"}
+
+
+async def test_alerts_record_types_and_unknown_replies_are_read_over_the_api(pool: Pool) -> None:
+    store, clock = AlertStore(pool), Clock.starting(NOW, 1.0)
+    skew, stalled = Finding("clock_skew", "mta2", "ahead"), Finding("feed_stalled", "", "silent")
+    assert await store.hold([skew, stalled], FEED_KINDS, NOW) == (2, 0)
+    assert await store.hold([stalled], {"clock_skew"}, NOW + timedelta(minutes=1)) == (0, 1)  # others' kinds are theirs
+    assert await store.standing(FREEZES) == {("feed_stalled", "")}
+    unknown = {("gmail", "5.9.9", f"odd {n}"): Seen(1 + n % 7, NOW, NOW) for n in range(520)}
+    async with pool.connection() as conn:
+        await tallies.write(conn, Tally([], {("mta2", "zz"): Seen(3, NOW, NOW)}, {}, unknown))
+    rooms = alerts.routes(AlertDeps(store, LogBook(pool), ReportedRates(pool), clock))
+    key = "a-key-of-enough-length"
+    app = create_app(HttpDeps(Gatekeeper({"ann": Secret(key)}), rooms, nothing))
+    async with AsyncTestClient(app) as client:
+
+        async def got(path: str) -> Any:
+            return (await client.get(f"/api/v1/{path}", headers={"X-API-Key": key})).json()
+
+        assert [one["kind"] for one in (await got("alerts"))["items"]] == ["feed_stalled", "clock_skew"]
+        assert [one["kind"] for one in (await got("alerts?open_only=true"))["items"]] == ["feed_stalled"]
+        assert [one["type"] for one in (await got("records"))["items"]] == ["zz"]
+        replies = await got("replies/unknown?limit=1000")
+        assert (replies["kinds"], len(replies["items"])) == (500, 500)  # the least seen of 520 are dropped
+        assert min(one["count"] for one in replies["items"]) == 1
+        assert sum(1 for one in replies["items"] if one["count"] == 7) == 74  # of the most seen none is
+        assert (await got("signals/reported"))["items"] == []
+        assert (await client.get("/api/v1/alerts")).status_code == 401
+
+
+async def nothing() -> dict[str, str]:
+    return {}
