@@ -4,6 +4,7 @@ Every store that produces events calls `append` as the last statements of its tr
 second way into `subscriber_events`.
 """
 
+import json
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -23,6 +24,29 @@ _COPY: Final = (
 _LIVE: Final = "insert into live_feed (type, at, isp, data) values (%s, %s, %s, %s)"
 
 
+_BLOCK: Final = 2000
+"""Events a write: a block is one string, so that a batch costs no call for each of its values."""
+_ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+def _line(event: SubscriberEvent) -> str:
+    """One event as a line of COPY's text format."""
+    return (
+        f"{event.type.value}\t{event.at.isoformat()}\t{_or_null(event.subscriber_id)}\t{_or_null(event.campaign_id)}\t"
+        f"{_or_null(event.variant_id)}\t{event.isp.value if event.isp else _NULL}\t"
+        f"{event.verdict.value if event.verdict else _NULL}\t"
+        f"{json.dumps(event.metadata, separators=_COMPACT).translate(_ESCAPES) if event.metadata else '{}'}\n"
+    )
+
+
+_NULL: Final = "\\N"
+_COMPACT: Final = (",", ":")
+
+
+def _or_null(number: int | None) -> str:
+    return _NULL if number is None else str(number)
+
+
 async def append(
     conn: AsyncConnection[Any],
     events: Sequence[SubscriberEvent],
@@ -35,19 +59,8 @@ async def append(
     """
     if events:
         async with conn.cursor() as cursor, cursor.copy(_COPY) as copy:
-            for event in events:
-                await copy.write_row(
-                    (
-                        event.type.value,
-                        event.at,
-                        event.subscriber_id,
-                        event.campaign_id,
-                        event.variant_id,
-                        event.isp.value if event.isp else None,
-                        event.verdict.value if event.verdict else None,
-                        Jsonb(event.metadata),
-                    )
-                )
+            for first in range(0, len(events), _BLOCK):
+                await copy.write("".join(map(_line, events[first : first + _BLOCK])))
     live: list[tuple[Any, ...]] = [
         (
             event.type.value,

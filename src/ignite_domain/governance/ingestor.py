@@ -117,7 +117,7 @@ class Ingestor:
         wished = [one for many in wishes.values() for one in many]
         lately = await self.store.released(now - REENTRY) if wished else ()
         settled = self.orchestrator.settle(wished, standing, self.signals, now, lately)
-        signals, history = self.signals.take_changes(now)
+        signals, history = self.signals.take_changes(now, shown=caught_up)
         step = Step(
             now=now,
             read_until=now if caught_up else None,

@@ -131,6 +131,7 @@ class SignalProcessor:
         self._scopes: dict[tuple[str, str], dict[str, None]] = {}  # (isp, scope type) -> scopes counted
         self._brands: dict[str, set[Isp]] = {}  # queue -> brands with mail in it
         self._changed: set[Scope] = set()
+        self._unshown: set[Scope] = set()
         self._said_anew: set[Key] = set()
         self._slices: set[tuple[str, int]] = set()
         self._peaks: list[Stream] = []
@@ -143,6 +144,7 @@ class SignalProcessor:
             elif row.signal == STATE:
                 scope = (row.isp, row.scope_type, row.scope)
                 self._keep(scope, Stream.from_state(scope, row.state, row.scope_type in WALKED))
+                self._unshown.add(scope)  # what was shown before the restart may be older than the state
 
     def _keep(self, scope: Scope, stream: Stream) -> Stream:
         self._streams[scope] = stream
@@ -316,9 +318,19 @@ class SignalProcessor:
                 found[signal.removeprefix("reply:")] = (self._kinds.get(signal, ""), count)
         return found
 
-    def take_changes(self, now: datetime) -> tuple[list[StoredSignal], list[HistoryPoint]]:
-        """The rows that changed since the last call, and the chart points they touch."""
-        rows = [row for scope in sorted(self._changed) for row in self._rows(scope, now)]
+    def take_changes(self, now: datetime, *, shown: bool = True) -> tuple[list[StoredSignal], list[HistoryPoint]]:
+        """The rows that changed since the last call, and the chart points they touch.
+
+        `shown` False leaves out the rows that are for people (a backlog is being read, nobody looks at its every
+        step): they come with the next call that has it.
+        """
+        rows = [
+            StoredSignal(*scope, STATE, 0, 0, 0, 0, self._streams[scope].state()) for scope in sorted(self._changed)
+        ]
+        self._unshown |= self._changed
+        if shown:
+            rows += [row for scope in sorted(self._unshown) for row in self._rows(scope, now)]
+            self._unshown.clear()
         rows += [self._reply_row(key, now) for key in sorted(self._said_anew)]
         points = [point for isp, number in sorted(self._slices) for point in self._slice(isp, number)]
         self._changed.clear()
@@ -328,7 +340,7 @@ class SignalProcessor:
 
     def _rows(self, scope: Scope, now: datetime) -> list[StoredSignal]:
         stream = self._streams[scope]
-        rows = [StoredSignal(*scope, STATE, 0, 0, 0, 0, stream.state())]
+        rows = []
         minute = _minute(now)
         day = stream.inside(WINDOWS_S[-1], minute)
         for signal in Signal:

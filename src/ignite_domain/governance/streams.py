@@ -353,8 +353,8 @@ class Stream:
         """The stream that `state` was taken from; peaks since the last look are not kept."""
         stream = cls(scope, walked)
         stream.minute = int(state["minute"])
-        stream.minutes = {int(at): list(vector) for at, vector in state["minutes"]}
-        stream.hours = {int(at): list(vector) for at, vector in state["hours"]}
+        stream.minutes = _vectors(state["minutes"])
+        stream.hours = _vectors(state["hours"])
         stream.days = {int(at): int(n) for at, n in state["days"]}
         stream.delivered = {int(at): int(n) for at, n in state["delivered"]}
         if stream.minute >= 0:  # the current minute is not part of the sums
@@ -382,5 +382,22 @@ def _sum(vectors: Iterable[Vector]) -> Vector:
     return total
 
 
-def _pairs(vectors: Mapping[int, Vector]) -> list[tuple[int, Vector]]:
-    return sorted((at, vector) for at, vector in vectors.items())
+def _pairs(vectors: Mapping[int, Vector]) -> list[list[int]]:
+    """For JSON: [time, code, count, code, count, …] of each vector, in order of time; zeros are left out."""
+    rows = []
+    for at in sorted(vectors):
+        row = [at]
+        for code, count in enumerate(vectors[at]):
+            if count:
+                row += (code, count)
+        rows.append(row)
+    return rows
+
+
+def _vectors(rows: Iterable[Sequence[int]]) -> dict[int, Vector]:
+    found = {}
+    for at, *pairs in rows:
+        vector = found[int(at)] = [0] * WIDTH
+        for code, count in zip(pairs[::2], pairs[1::2], strict=True):
+            vector[int(code)] = int(count)
+    return found
