@@ -11,7 +11,9 @@ from typing import Final
 
 from ignite_adapters.pmta.accounting import DirectoryFeed
 from ignite_adapters.pmta.ssh import SshConsole
-from ignite_adapters.postgres.tallies import heard_of
+from ignite_adapters.postgres.alerts import AlertStore
+from ignite_adapters.postgres.pool import open_pool
+from ignite_adapters.postgres.tallies import LogBook, heard_of
 from ignite_app.check_words import Fault
 from ignite_app.clock import Clock
 from ignite_app.feeds import sftp_of
@@ -19,7 +21,7 @@ from ignite_app.settings import Settings
 from ignite_domain.errors import PortFailure
 from ignite_domain.governance import commands, host_config
 from ignite_domain.governance.accounting import AccountingRecord
-from ignite_domain.governance.health import ENOUGH, NEEDED, OPTIONAL, named
+from ignite_domain.governance.health import ENOUGH, NEEDED, OPTIONAL, findings, named
 from ignite_domain.governance.ports import AccountingFeed
 
 LINES: Final = ENOUGH * 20
@@ -130,3 +132,27 @@ async def x_headers(settings: Settings, clock: Clock) -> str:
             host_config.source_lines(every),
         )
     return f"not known before there are records of our mail; PowerMTA needs {', '.join(sorted(every))}"
+
+
+async def alerts(settings: Settings, clock: Clock) -> str:
+    """How the logs stand by what has been read of them: silence, clocks, totals. Open alerts fail the check."""
+    dsn = str(settings.database.dsn)
+    if not dsn:
+        return "not known: the embedded server is not running"
+    pool = await open_pool(dsn, 2, wait_seconds=5.0)
+    try:
+        logs = await LogBook(pool).logs()
+        standing = await AlertStore(pool).listed(1 << 62, 100, open_only=True)
+    finally:
+        await pool.close()
+    now = clock.now()
+    stalled, skew = settings.accounting.stalled_minutes, settings.accounting.skew_seconds
+    found = findings(
+        logs, now, stalled=timedelta(minutes=stalled), skew=timedelta(seconds=skew), totals={}, compared={}
+    )
+    texts = {(one.kind, one.subject): one.text for one in found}
+    texts |= {(one["kind"], one["subject"]): one["text"] for one in standing}
+    if texts:
+        raise Fault("; ".join(texts[key] for key in sorted(texts)), "docs/governance.md, Checks, says what each means")
+    told = ", ".join(f"{named(one.host)} read {(now - one.read_at).total_seconds():.0f} s ago" for one in logs)
+    return told or "no log has been read yet"

@@ -7,6 +7,9 @@ import asyncssh
 import attrs
 import pytest
 
+from ignite_adapters.postgres import tallies
+from ignite_adapters.postgres.alerts import AlertStore
+from ignite_adapters.postgres.pool import Pool
 from ignite_app.checks import Check, check
 from ignite_app.clock import Clock
 from ignite_app.settings import (
@@ -24,7 +27,9 @@ from ignite_app.settings import (
 )
 from ignite_app.simulator.options import SimulatorOptions
 from ignite_app.simulator.simulator import Simulator
+from ignite_domain.governance.health import Finding
 from ignite_domain.governance.include_file import render
+from ignite_domain.governance.tally import HostSeen, Tally
 
 HEADER = "type,timeLogged,rcpt,dsnStatus,vmta\n"
 
@@ -186,3 +191,14 @@ async def test_the_logs_of_other_hosts_are_tried_too(settings: Settings, tmp_pat
     )
     one = (await found(attrs.evolve(settings, accounting=far)))["accounting"]
     assert "accounting.hosts.0.ssh_host_key is not a public key" in one.detail
+
+
+async def test_a_log_that_was_read_and_fell_silent_or_is_ahead_fails_the_check(settings: Settings, pool: Pool) -> None:
+    assert (await found(settings))["alerts"].detail == "no log has been read yet"
+    now = Clock().now()
+    async with pool.connection() as conn:
+        await tallies.write(conn, Tally([HostSeen("", now, "", now, 5.0), HostSeen("mta2", now, "", now, 300.0)]))
+    one = (await found(settings))["alerts"]
+    assert (one.ok, "mta2: records are 300 s ahead" in one.detail, "main" in one.detail) == (False, True, False)
+    await AlertStore(pool).hold([Finding("dead_man", "", "nothing comes")], ["dead_man"], now)
+    assert "nothing comes" in (await found(settings))["alerts"].detail
