@@ -1,7 +1,7 @@
 """One contract for every accounting feed: files in a directory, texts in memory."""
 
 import gzip
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,7 +17,7 @@ from ignite_adapters.pmta.sftp_feed import SftpFeed
 from ignite_adapters.pmta.ssh_link import SshHost
 from ignite_domain.errors import PortFailure
 from ignite_domain.governance.accounting import AccountingRecord, Rejected
-from ignite_domain.governance.ports import AccountingFeed, Position
+from ignite_domain.governance.ports import AccountingFeed, FeedBatch, Position
 
 HEADER = "type,timeLogged,envId,queue\r\n"
 FIRST, SECOND = "acct-all-2026-11-02-0001.csv", "acct-all-2026-11-02-0002.csv"
@@ -332,3 +332,30 @@ async def test_equal_files_of_two_hosts_are_two_files_and_a_host_that_is_away_do
         assert set(await read(Reading(several), at)) <= {"ig1"}
     assert sorted((one.path, one.line) for one in at.values()) == [(FIRST, 2), (f"mta2/{FIRST}", 2)]
     assert list(several.failures) == ["mta3"]
+
+
+class Counting:
+    """A feed that is away until it is `there`, and counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.there = False
+
+    async def read(self, positions: Mapping[str, Position], limit: int) -> list[FeedBatch]:
+        self.asked += 1
+        if not self.there:
+            raise PortFailure("accounting files", "away")
+        return []
+
+
+async def test_a_host_that_is_away_is_asked_less_and_less_often_and_is_known_to_be_unread_until_it_answers() -> None:
+    far = Counting()
+    several = SeveralFeeds({"": MemoryFeed(), "far": far})
+    for _ in range(40):
+        await several.read({}, 10)
+        assert several.failures == {"far": "away"}
+    assert far.asked == 6  # at readings 1, 3, 6, 11, 20 and 37
+    far.there = True
+    for _ in range(17):
+        await several.read({}, 10)
+    assert several.failures == {}

@@ -5,9 +5,13 @@ names the hosts whose log is not known to be at its end.
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 from ignite_domain.errors import PortFailure
 from ignite_domain.governance.ports import AccountingFeed, FeedBatch, Position
+
+LONGEST_PAUSE: Final = 16
+"""Readings after which a host that failed is asked again at the latest."""
 
 
 class SeveralFeeds:
@@ -19,6 +23,7 @@ class SeveralFeeds:
         self._first = 0
         self.hosts = tuple(feeds)
         self.failures: dict[str, str] = {}
+        self._pauses: dict[str, tuple[int, int]] = {}  # host that failed -> readings to pass over, and how many next
 
     async def read(self, positions: Mapping[str, Position], limit: int) -> list[FeedBatch]:
         """Read every host in turn, another one first each time. Never raises: see `failures`."""
@@ -29,12 +34,19 @@ class SeveralFeeds:
         for name in names[self._first :] + names[: self._first]:
             if limit <= 0:
                 break
+            left, pause = self._pauses.get(name, (0, 1))
+            if left:  # a host that does not answer costs a time-out: it is not asked every time
+                self._pauses[name] = (left - 1, pause)
+                continue
             try:
                 found = await self._feeds[name].read(positions, limit)
             except PortFailure as failure:
                 failures[name] = failure.detail
+                if len(names) > 1:
+                    self._pauses[name] = (pause, min(2 * pause, LONGEST_PAUSE))
                 continue
             failures.pop(name, None)
+            self._pauses.pop(name, None)
             batches += found
             limit -= sum(len(batch.entries) for batch in found)
         self.failures = failures

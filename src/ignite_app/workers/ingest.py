@@ -32,6 +32,8 @@ BATCH: Final = 3000
 """Lines a step; a step's transaction stays well below the 10,000 rows that may be locked at once."""
 PLAN_EVERY: Final = timedelta(hours=1)
 """How often alarm levels look at the mail that waits: a level serves 30 days of it."""
+MAIN: Final = ""
+"""The host that `pmta.*` is about."""
 LOOKED_EVERY: Final = timedelta(minutes=1)
 """How often it is written down that a log was looked at: an idle log costs a row's update a minute."""
 PRUNE_EVERY: Final = timedelta(days=1)
@@ -104,8 +106,10 @@ class IngestWorker:
         ingestor, self._ingestor = self._ingestor, None  # its signals are lost unless the step is saved
         failures: Mapping[str, str] = getattr(self._feed, "failures", {})
         self._told = self._tell(batches, failures, now)
-        # a log that could not be read may hold anything: nothing is claimed about what was logged until now
-        step = await ingestor(batches, now, caught_up=lines < self._batch and not failures)
+        # a log that could not be read may hold anything: nothing is claimed about what was logged until now. Our
+        # mail goes to the main host, so only its log counts, where it has a place of its own.
+        unread = MAIN in failures if MAIN in getattr(self._feed, "hosts", (MAIN,)) else bool(failures)
+        step = await ingestor(batches, now, caught_up=lines < self._batch and not unread)
         self._ingestor = ingestor
         for position, _, rejected in step.positions:
             if rejected:
@@ -136,7 +140,7 @@ class IngestWorker:
         for batch in batches:
             entries.setdefault(batch.position.host, []).extend(batch.entries)
         told = []
-        for host in getattr(self._feed, "hosts", ("",)):
+        for host in getattr(self._feed, "hosts", (MAIN,)):
             failure = failures.get(host, "")
             before = self._looked.get(host)
             if host in entries or before is None or before[0] != failure or now - before[1] >= LOOKED_EVERY:
