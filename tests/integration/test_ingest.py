@@ -284,6 +284,8 @@ async def test_a_complaint_that_names_only_the_person_finds_the_latest_mail(desk
     await desk.run()
     assert (await desk.events())["complained"] == 1
     assert await desk.rows("select outcome from mailing_sends where id = 9") == [("complained",)]
+    counted = "select x from mailing_engine_signals where scope_type = 'job' and signal = 'complaint' and window_s = 3600"
+    assert await desk.rows(counted) == [(1,)]  # against the job of that mail
 
 
 async def test_records_from_impossible_times_are_refused_and_counted(desk: Desk) -> None:

@@ -153,6 +153,8 @@ class Ingestor:
         outcome = outcome_of(record, first, reply, isp, recipient)
         if outcome is None:
             return
+        if send and not outcome.job:  # a feedback report names no job: the ledger knows
+            outcome.job = f"c{send.campaign_id}"
         to.outcomes.append(outcome)
         if send is None or outcome.kind is OutcomeKind.CONNECTION:
             return
