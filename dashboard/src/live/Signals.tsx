@@ -79,7 +79,8 @@ function Chart({ isp, points, begin, end }: { isp: string; points: SignalPoint[]
       ],
       series: [{}, ...SERIES.map((s) => ({
         stroke: colour(box, s.token), width: 2, dash: s.dash,
-        points: { show: (u: uPlot) => u.data[0].length < 12, size: 4, fill: colour(box, s.token) },
+        points: { show: (u: uPlot) => u.data[0].length < 3 || Array.from(u.data[1]!).some((y) => y === null), // what a line cannot show
+          size: 4, fill: colour(box, s.token) },
       }))],
     }, [[], ...SERIES.map(() => [])] as unknown as uPlot.AlignedData, box);
     plot.current = chart;
