@@ -1,5 +1,6 @@
 """One backtest: files and a policy in, a `Result` out. Decides nothing; reading, replay and policies do."""
 
+import gc
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -96,13 +97,19 @@ def backtest(
     drawn = Charts(judge) if charts else None
     progress = _Progress(sources, counted, tell)
     period = period or Period()
-    for number, (second, lines) in enumerate(merged(sources, counted, period)):
-        if drawn is not None:
-            drawn.add(second, lines)
-        replay.second(second, lines)
-        if number % _LOOK_EVERY == 0:
-            progress.show()
-    replay.close()
+    collects = gc.isenabled()
+    gc.disable()  # millions of tuples and no cycles among them: looking for some costs a sixth of the time
+    try:
+        for number, (second, lines) in enumerate(merged(sources, counted, period)):
+            if drawn is not None:
+                drawn.add(second, lines)
+            replay.second(second, lines)
+            if number % _LOOK_EVERY == 0:
+                progress.show()
+        replay.close()
+    finally:
+        if collects:
+            gc.enable()
     progress.close()
     if not counted.records:
         where = ", ".join(source.name for source in sources)
