@@ -280,12 +280,16 @@ async def test_a_new_header_and_a_new_file_are_read_by_their_own_names(desk: Des
 
 
 async def test_a_complaint_that_names_only_the_person_finds_the_latest_mail(desk: Desk) -> None:
-    desk.write(line("f", "", 5, "", "", rcpt="P9@gmail.com"), line("f", "", 5, "", "", rcpt="stranger@gmail.com"))
+    mine = line("f", "", 5, "", "", rcpt="P9@gmail.com", job="")
+    desk.write(mine, line("f", "", 5, "", "", rcpt="stranger@gmail.com", job=""))
     await desk.run()
     assert (await desk.events())["complained"] == 1
     assert await desk.rows("select outcome from mailing_sends where id = 9") == [("complained",)]
-    counted = "select x from mailing_engine_signals where scope_type = 'job' and signal = 'complaint' and window_s = 3600"
-    assert await desk.rows(counted) == [(1,)]  # against the job of that mail
+    counted = (
+        "select scope, x from mailing_engine_signals "
+        "where scope_type = 'job' and signal = 'complaint' and window_s = 3600"
+    )
+    assert await desk.rows(counted) == [("c1", 1)]  # the job of that mail
 
 
 async def test_records_from_impossible_times_are_refused_and_counted(desk: Desk) -> None:

@@ -9,9 +9,8 @@ import zlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
-import attrs
 import structlog
 
 from ignite_app.clock import Clock
@@ -20,7 +19,7 @@ from ignite_domain.errors import BadInput
 from ignite_domain.governance.accounting import Entry, Rejected, read
 from ignite_domain.governance.ingestor import Ingestor
 from ignite_domain.governance.orchestrator import ModeOf, Orchestrator
-from ignite_domain.governance.ports import AccountingFeed, FeedBatch, GovernanceStore, Step
+from ignite_domain.governance.ports import AccountingFeed, FeedBatch, GovernanceStore
 from ignite_domain.governance.signals import COMPLAINT_MEDIAN, SignalProcessor
 from ignite_domain.governance.tally import Tally
 from ignite_domain.governance.tallying import tally
@@ -81,7 +80,6 @@ class IngestWorker:
         self._clock = clock
         self._ingestor: Ingestor | None = None
         self._pruned: datetime | None = None
-        self._told: Tally | None = None
         self._looked: dict[str, tuple[str, datetime]] = {}
         self._planned: datetime | None = None
 
@@ -94,9 +92,7 @@ class IngestWorker:
         if self._ingestor is None:
             signals = SignalProcessor(await self._store.signals(), self._complaint_median)
             self._planned = None
-            self._ingestor = Ingestor(
-                cast(GovernanceStore, _Telling(self._store, self)), self._orchestrator, signals, self._cold
-            )
+            self._ingestor = Ingestor(self._store, self._orchestrator, signals, self._cold)
         now = self._clock.now()  # before the feed is read: what is logged later is not counted as read
         batches = await self._feed.read(await self._store.positions(), self._batch)
         lines = sum(len(batch.entries) for batch in batches)
@@ -105,11 +101,11 @@ class IngestWorker:
             self._planned = now
         ingestor, self._ingestor = self._ingestor, None  # its signals are lost unless the step is saved
         failures: Mapping[str, str] = getattr(self._feed, "failures", {})
-        self._told = self._tell(batches, failures, now)
+        told = self._tell(batches, failures, now)
         # a log that could not be read may hold anything: nothing is claimed about what was logged until now. Our
         # mail goes to the main host, so only its log counts, where it has a place of its own.
         unread = MAIN in failures if MAIN in getattr(self._feed, "hosts", (MAIN,)) else bool(failures)
-        step = await ingestor(batches, now, caught_up=lines < self._batch and not unread)
+        step = await ingestor(batches, now, caught_up=lines < self._batch and not unread, tally=told)
         self._ingestor = ingestor
         for position, _, rejected in step.positions:
             if rejected:
@@ -154,20 +150,6 @@ class IngestWorker:
         close = getattr(self._feed, "close", None)
         if close is not None:
             await close()
-
-
-class _Telling:
-    """The store as the ingestor sees it: to each step that is saved it adds what the worker's feed itself told."""
-
-    def __init__(self, store: GovernanceStore, worker: IngestWorker) -> None:
-        self._store = store
-        self._worker = worker
-
-    async def save(self, step: Step) -> None:
-        await self._store.save(attrs.evolve(step, tally=self._worker._told))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
 
 
 def examine(path: Path, since: datetime | None = None) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from ignite_domain.governance.ports import (
 from ignite_domain.governance.replies import Reply, suppresses
 from ignite_domain.governance.rules import SUPPRESS_RULE
 from ignite_domain.governance.signals import Outcome, OutcomeKind, SignalProcessor
+from ignite_domain.governance.tally import Tally
 from ignite_domain.governance.words import (
     STANDING,
     Action,
@@ -86,10 +87,13 @@ class Ingestor:
     signals: SignalProcessor
     cold: Mapping[str, str]
 
-    async def __call__(self, batches: Sequence[FeedBatch], now: datetime, *, caught_up: bool) -> Step:
+    async def __call__(
+        self, batches: Sequence[FeedBatch], now: datetime, *, caught_up: bool, tally: Tally | None = None
+    ) -> Step:
         """Take in what the feed had, evaluate, settle, save. Returns the step that was saved.
 
-        `now` must be read before the feed is; `caught_up`: the feed had no more than this.
+        `now` must be read before the feed is; `caught_up`: the feed had no more than this. `tally`, what the logs
+        tell about themselves, is saved with the step.
         """
         batches = [_plausible(batch, now) for batch in batches]
         records = [entry for batch in batches for entry in batch.entries if isinstance(entry, AccountingRecord)]
@@ -136,6 +140,7 @@ class Ingestor:
             suppress_decisions=_suppress_decisions(gathered, now),
             changes=settled.changes,
             warmup=gathered.warmup,
+            tally=tally,
         )
         await self.store.save(step)
         return step
