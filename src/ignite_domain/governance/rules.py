@@ -175,7 +175,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         name="address-refused",
-        version=1,
+        version=2,
         agent=AgentKind.POOL,
         test=Test.REPLY,
         signal=Signal.REFUSAL,
@@ -185,7 +185,21 @@ RULES: Final[tuple[Rule, ...]] = (
         says="the provider refuses this address by its reputation",
         limit=0.10,
         at_least=2,
-        replies=frozenset({"reputation", "policy"}),
+        replies=frozenset({"reputation"}),
+    ),
+    Rule(
+        name="address-refused-by-policy",
+        version=1,
+        agent=AgentKind.POOL,
+        test=Test.REPLY,
+        signal=Signal.REFUSAL,
+        scope=Scope.IP,
+        action=Action.QUARANTINE_IP,
+        lifetime=_HOUR,
+        says="the provider refuses this address by a policy that it does not name",
+        limit=0.10,
+        at_least=5,  # "policy" states no fact about the address: two of them are an ordinary hour's
+        replies=frozenset({"policy"}),
     ),
     Rule(
         name="cold-congestion",
