@@ -47,6 +47,8 @@ check: setup ## format, lint, types, import contracts, unit tests
 
 bench: setup ## measurements, as ratios to a limit or a naive twin in the same run
 	$(BIN)/python -m bench $(ARGS)
+	$(BIN)/python -m bench.backtest
+	$(BIN)/python -m bench.ingest
 
 test-containers: setup ## the contract and integration suites on PostgreSQL in a container
 	IGNITE_TEST_CONTAINERS=1 $(BIN)/python -m pytest tests/contracts tests/integration -m "not browser" $(ARGS)
