@@ -27,6 +27,8 @@ def _when(rule: Rule) -> str:
                 f"{kinds} said to ≥ {rule.at_least} recipients in 10 min, "
                 f"Wilson lower bound (z {rule.z:g}) of refusals > {rule.limit:g}"
             )
+        case Test.REPORTED:
+            return f"a complaint rate reported for the last week > {rule.limit:g}"
         case Test.TOGETHER:
             kinds = ", ".join(sorted(rule.replies))
             return (

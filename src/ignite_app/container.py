@@ -186,7 +186,7 @@ class Container(containers.DeclarativeContainer):
         concurrency=settings.provided.dns.concurrency,
         api_batch=settings.provided.verifier.batch,
     )
-    warmup = providers.Factory(WarmupPlanner, scheduler, clock, pairs)
+    warmup = providers.Factory(WarmupPlanner, scheduler, providers.Factory(AlertStore, pool), clock, pairs)
     campaign = providers.Factory(
         CampaignDriver,
         campaigns,

@@ -6,7 +6,7 @@ then decisions, and last the events and the live feed.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from psycopg import AsyncConnection
@@ -26,6 +26,7 @@ from ignite_domain.governance.ports import (
     StoredSignal,
     WarmupCount,
 )
+from ignite_domain.governance.reported import ReportedRate
 from ignite_domain.governance.words import STANDING, Decision, DecisionStatus
 from ignite_domain.isps import Isp
 from ignite_domain.quality import RUNG, Evidence
@@ -52,6 +53,10 @@ _STRIKES: Final = "select email_md5, rule, strikes from mailing_engine_strikes w
 _SIGNALS: Final = (
     "select isp, scope_type, scope, signal, window_s, n, x, s, state from mailing_engine_signals "
     "where signal = 'state' or signal like 'reply:%'"
+)
+_REPORTED: Final = (
+    "select distinct on (isp) isp, domain, day, rate from mailing_engine_reported_complaints "
+    "where day >= %s order by isp, day desc, rate desc"
 )
 _PLANNED: Final = (
     "select coalesce(isp, 'elsewhere'), count(*) from mailing_sends where state in ('waiting', 'claimed') group by 1"
@@ -193,6 +198,11 @@ class PostgresGovernanceStore:
     async def signals(self) -> list[StoredSignal]:
         async with transaction(self._pool) as conn:
             return [StoredSignal(*row) for row in await (await conn.execute(_SIGNALS)).fetchall()]
+
+    async def reported(self, since: date) -> dict[str, ReportedRate]:
+        async with transaction(self._pool) as conn:
+            rows = await (await conn.execute(_REPORTED, (since,))).fetchall()
+        return {isp: ReportedRate(Isp(isp), domain, day, float(rate)) for isp, domain, day, rate in rows}
 
     async def planned(self) -> dict[str, int]:
         async with transaction(self._pool) as conn:

@@ -35,6 +35,8 @@ MAIN: Final = ""
 """The host that `pmta.*` is about."""
 LOOKED_EVERY: Final = timedelta(minutes=1)
 """How often it is written down that a log was looked at: an idle log costs a row's update a minute."""
+REPORTED_FOR: Final = timedelta(days=7)
+"""How long a complaint rate that a provider reported says something."""
 PRUNE_EVERY: Final = timedelta(days=1)
 
 
@@ -98,6 +100,7 @@ class IngestWorker:
         lines = sum(len(batch.entries) for batch in batches)
         if self._planned is None or now - self._planned >= PLAN_EVERY:
             self._ingestor.signals.plan(await self._store.planned())
+            self._ingestor.reported = await self._store.reported((now - REPORTED_FOR).date())
             self._planned = now
         ingestor, self._ingestor = self._ingestor, None  # its signals are lost unless the step is saved
         failures: Mapping[str, str] = getattr(self._feed, "failures", {})

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import attrs
 
+from ignite_domain.governance.reported import ReportedRate
 from ignite_domain.governance.rules import (
     BY_AGENT,
     COMPANY_SHARE,
@@ -50,7 +51,8 @@ class View:
     """What agents may look at. `cold` maps the addresses under the warm-up ladder to their VMTAs.
 
     Windows end at `edge`: now, or, while the log has not been read to its end, the last record read. `rules` is
-    the table agents go by: the shipped one unless a backtest tries another.
+    the table agents go by: the shipped one unless a backtest tries another. `reported`: the newest complaint rate
+    that a provider itself reported lately, by provider.
     """
 
     signals: SignalProcessor
@@ -58,6 +60,7 @@ class View:
     now: datetime
     read_to: datetime | None = None
     rules: Mapping[AgentKind, Sequence[Rule]] = BY_AGENT
+    reported: Mapping[str, ReportedRate] = attrs.field(factory=dict)
 
     @property
     def edge(self) -> datetime:
@@ -102,6 +105,8 @@ class Agent:
     def quiet_state(self, view: View) -> tuple[str, str]:
         """State and reason of an agent that wishes nothing: what it looks at, and how much of it there is."""
         if self.kind is AgentKind.REPUTATION and self.isp in NO_FEEDBACK:
+            if told := view.reported.get(self.label):
+                return "watching", f"{100 * told.rate:.2f} % complaints reported for {told.domain} on {told.day}"
             return "no_signal", "this provider reports no complaints; other agents watch it"
         rules = [rule for rule in view.rules[self.kind] if rule.scope is not Scope.HOST]
         where = {rule.scope for rule in rules}
@@ -314,6 +319,14 @@ def _silence(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> F
     return Finding(rule, scope, _figures(rule, refused), f"{rule.says}: {refused.x} in {rule.window_s // 60} minutes")
 
 
+def _reported(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> Finding | None:
+    told = view.reported.get(isp)
+    if told is None or told.rate <= rule.limit:
+        return None
+    figures: dict[str, Any] = {"rate": told.rate, "limit": rule.limit, "day": told.day.isoformat()}
+    return Finding(rule, scope, figures, f"{rule.says}: {100 * told.rate:.2f} % on {told.day} for {told.domain}")
+
+
 def _together(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> Finding | None:
     turned_away: dict[str, Seen] = {}
     with_mail = told = 0
@@ -343,6 +356,7 @@ _TESTS: Final[Mapping[Test, Callable[[Rule, str, str, str, View], Finding | None
     Test.REPLY: _reply,
     Test.SILENCE: _silence,
     Test.TOGETHER: _together,
+    Test.REPORTED: _reported,
 }
 
 

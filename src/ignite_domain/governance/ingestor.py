@@ -31,6 +31,7 @@ from ignite_domain.governance.ports import (
     WarmupCount,
 )
 from ignite_domain.governance.replies import Reply, suppresses
+from ignite_domain.governance.reported import ReportedRate
 from ignite_domain.governance.rules import SUPPRESS_RULE
 from ignite_domain.governance.signals import Outcome, OutcomeKind, SignalProcessor
 from ignite_domain.governance.tally import Tally
@@ -86,6 +87,7 @@ class Ingestor:
     orchestrator: Orchestrator
     signals: SignalProcessor
     cold: Mapping[str, str]
+    reported: Mapping[str, ReportedRate] = attrs.field(factory=dict)
 
     async def __call__(
         self, batches: Sequence[FeedBatch], now: datetime, *, caught_up: bool, tally: Tally | None = None
@@ -115,7 +117,7 @@ class Ingestor:
         standing = await self.store.standing()
         self.signals.observe(gathered.outcomes)
         read_to = None if caught_up or not records else records[-1].logged
-        view = View(self.signals, self.cold, now, read_to)
+        view = View(self.signals, self.cold, now, read_to, reported=self.reported)
         looking = (*all_agents(), HOST_WATCH) if now - view.edge <= STALE else ()
         wishes = {agent: agent.evaluate(view) for agent in looking}
         wished = [one for many in wishes.values() for one in many]

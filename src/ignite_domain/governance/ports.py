@@ -1,13 +1,14 @@
 """What governance needs from outside: the accounting log, and one store that saves a step as a whole."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
 import attrs
 
 from ignite_domain.events import SubscriberEvent
 from ignite_domain.governance.accounting import AccountingRecord, Rejected
+from ignite_domain.governance.reported import ReportedRate
 from ignite_domain.governance.tally import Tally
 from ignite_domain.governance.words import Decision, DecisionStatus, Mode
 from ignite_domain.isps import Isp
@@ -224,6 +225,9 @@ class GovernanceStore(DecisionStore, Protocol):
 
     async def signals(self) -> Sequence[StoredSignal]:
         """The stored state of all signals."""
+
+    async def reported(self, since: date) -> Mapping[str, ReportedRate]:
+        """The newest complaint rate that each provider reported for a day not before `since`; the worst domain's."""
 
     async def planned(self) -> Mapping[str, int]:
         """Messages that wait in the ledger, by provider (`elsewhere` for the rest)."""

@@ -24,6 +24,9 @@ class Test(StrEnum):
     SHARE = "share"  # Wilson lower bound of x/n in the window above `limit`, with at least `at_least` events
     REPLY = "reply"  # a reply of one of `replies` to at least `at_least` distinct recipients in ten minutes
     SILENCE = "silence"  # at least `at_least` events in the window and nothing accepted in it
+    REPORTED = (
+        "reported"  # the newest complaint rate that the provider itself reported, of the last week, above `limit`
+    )
     TOGETHER = "together"  # what REPLY asks for, at `at_least` providers at once and at most of those with mail
 
 
@@ -144,6 +147,19 @@ RULES: Final[tuple[Rule, ...]] = (
         lifetime=_HOUR,
         says="complaints have risen from at most 0.05 % towards 0.3 %",
         at_least=3,
+    ),
+    Rule(
+        name="reported-complaints",
+        version=1,
+        agent=AgentKind.REPUTATION,
+        test=Test.REPORTED,
+        signal=Signal.COMPLAINT,
+        scope=Scope.ISP,
+        action=Action.WARN,
+        lifetime=timedelta(hours=24),
+        says="the complaint rate that the provider reports is above 0.1 %",
+        limit=0.001,
+        window_s=86_400,
     ),
     Rule(
         name="authentication-refused",
@@ -376,7 +392,7 @@ def faults(rules: Sequence[Rule] = RULES) -> list[str]:
             found.append(f"{rule.id}: names no reply classes")
         if rule.test is Test.TOGETHER and rule.scope is not Scope.HOST:
             found.append(f"{rule.id}: only the host sees many providers together")
-        if rule.test in (Test.SHARE, Test.REPLY, Test.TOGETHER) and not 0 < rule.limit < 1:
+        if rule.test in (Test.SHARE, Test.REPLY, Test.TOGETHER, Test.REPORTED) and not 0 < rule.limit < 1:
             found.append(f"{rule.id}: needs a limit between 0 and 1")
         if rule.window_s > WINDOWS_S[-1]:
             found.append(f"{rule.id}: signals are kept for a day")

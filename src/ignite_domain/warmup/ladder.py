@@ -123,11 +123,12 @@ def grown(day: WarmupDay) -> Plan:
     return Plan(budget, day.slow_start, f"used {day.went} of {allowed}, no signal: × {factor:g}")
 
 
-def plan(history: Sequence[WarmupDay], today: date, standing: Collection[Action] = ()) -> Plan:
+def plan(history: Sequence[WarmupDay], today: date, standing: Collection[Action] = (), *, frozen: bool = False) -> Plan:
     """Return today's plan from the days before (any order; rows of today and later are ignored).
 
     `standing` are the warm-up agent's decisions in force for this pair: hold_warmup plans 0,
-    step_down_warmup halves. They speak last, and whatever they hold back is not made up for.
+    step_down_warmup halves. They speak last, and whatever they hold back is not made up for. `frozen`: the log of
+    the days before is not to be trusted, so today is no more than the last day with mail was planned to be.
     """
     past = sorted((day for day in history if day.day < today), key=lambda day: day.day)
     active = [day for day in past if day.answered]
@@ -144,6 +145,9 @@ def plan(history: Sequence[WarmupDay], today: date, standing: Collection[Action]
             result = Plan(budget, result.slow_start, f"{silent} days without mail: × 0.7 a day beyond 3")
         elif silent > 0:
             result = attrs.evolve(result, note=f"{result.note}; {silent} days without mail since")
+    if frozen and active and result.budget > active[-1].budget:
+        budget = active[-1].budget
+        result = attrs.evolve(result, budget=budget, note=f"no growth on a log that is silent or unreadable: {budget}")
     if Action.HOLD_WARMUP in standing:
         return Plan(0, result.slow_start, "hold_warmup stands")
     if Action.STEP_DOWN_WARMUP in standing and result.budget:

@@ -65,15 +65,18 @@ class WarmupScheduler:
     store: WarmupStore
     target: int = TARGET
 
-    async def plan_day(self, pairs: Collection[ColdPair], today: date, now: datetime) -> int:
-        """Write today's row of every pair; returns how many rows changed. Safe to repeat all day."""
+    async def plan_day(self, pairs: Collection[ColdPair], today: date, now: datetime, *, frozen: bool = False) -> int:
+        """Write today's row of every pair; returns how many rows changed. Safe to repeat all day.
+
+        `frozen`: the accounting log is not to be trusted (silent, unreadable), so no volume grows on it.
+        """
         since = date.fromordinal(today.toordinal() - HISTORY_DAYS)
         history = await self.store.history(since)
         standing = await self.store.standing(now)
         changed = 0
         for pair in pairs:
             past = history.get((pair.vmta, pair.isp), ())
-            planned = plan(past, today, actions_for(pair, standing))
+            planned = plan(past, today, actions_for(pair, standing), frozen=frozen)
             changed += await self.store.save(pair, today, planned)
         return changed
 

@@ -1,12 +1,13 @@
 """The 48 agents: each kind acts on its own evidence, alone; in calm weather nobody restricts anything."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 
 from governance_streams import IPS, START, calm, outcome, steady
 from ignite_domain.governance.agents import HOST_WATCH, Agent, View, all_agents
+from ignite_domain.governance.reported import ReportedRate
 from ignite_domain.governance.rules import RULES, faults
 from ignite_domain.governance.signals import Outcome, OutcomeKind, SignalProcessor
 from ignite_domain.governance.words import Action, AgentKind, Decision, TargetType
@@ -293,3 +294,17 @@ def test_complaints_about_one_job_pause_it_and_not_the_provider() -> None:
     about_c1 += [outcome(n, later(70 + n), OutcomeKind.COMPLAINED, isp=Isp.YAHOO) for n in range(8)]
     found = [one for one in wishes(about_c1, later(78)) if one.agent is AgentKind.EMERGENCY]
     assert [(one.action, one.target, one.rule) for one in found] == [(Action.PAUSE_JOB, "c1", "complaints-of-a-job@1")]
+
+
+@pytest.mark.parametrize(("rate", "warned"), [(0.0010, False), (0.0011, True)])
+def test_a_provider_without_a_feedback_loop_is_judged_by_the_rate_it_reports(rate: float, warned: bool) -> None:
+    told = ReportedRate(Isp.GMAIL, "mail.example", date(2026, 11, 1), rate)
+    signals = SignalProcessor()
+    signals.observe(list(steady(10, 600)))
+    view = View(signals, {}, later(30), reported={"gmail": told})
+    agent = Agent(AgentKind.REPUTATION, Isp.GMAIL)
+    found = agent.evaluate(view)
+    assert [(one.action, one.rule) for one in found] == ([(Action.WARN, "reported-complaints@1")] if warned else [])
+    shown = {0.0010: "0.10", 0.0011: "0.11"}[rate]
+    assert agent.quiet_state(view) == ("watching", f"{shown} % complaints reported for mail.example on 2026-11-01")
+    assert Agent(AgentKind.REPUTATION, Isp.APPLE).quiet_state(view)[0] == "no_signal"
