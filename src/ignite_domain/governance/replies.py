@@ -58,6 +58,8 @@ _QUOTED_CODE: Final = re.compile(
 _COMMAND: Final = re.compile(r"\(in reply to [a-z ]{1,30}\)|\(delivery attempts: \d+\)")
 _LABEL: Final = re.compile(r"(?<![\w.-])(?:[a-z0-9-]{1,63}\.){2,12}[a-z]{2,24}\b")
 _ANGLES: Final = re.compile(r"<[^<>]{1,200}>")
+EXPIRED: Final = frozenset({"4.4.7", "5.4.7"})
+"""Delivery time expired (RFC 3463): nobody has refused the address."""
 _TELLING: Final = 3
 """A local part shorter than this stands in ordinary words, and tells nothing."""
 _SERIAL: Final = re.compile(r"\b(?:(?=[a-z_-]*\d)[a-z0-9_-]{12,}|(?=[a-f]*\d)[0-9a-f]{7,})\b")
@@ -78,6 +80,9 @@ def classify(status: str, diagnostic: str, remote_mta: str = "") -> Reply:
     code = status.strip().lower().partition(" ")[0][:12]
     # what differs from message to message is masked, so that a storm of one reply is decided once
     kind, hard, name, rule = _decide(code, _masked(text), _provider(remote_mta))
+    if code in EXPIRED and kind in (ReplyClass.INVALID, ReplyClass.INACTIVE):
+        # our own MTA gave up waiting; the reply it quotes was the queue's last one, perhaps to somebody else
+        kind, hard, name, rule = ReplyClass.NETWORK, False, "expired", None
     return Reply(kind, hard, identity_of(kind, rule, text), wait_of(text), name)
 
 

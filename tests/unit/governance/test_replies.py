@@ -190,3 +190,13 @@ def test_nothing_about_the_sender_ever_suppresses(row: tuple[str, str, str, Repl
 def test_the_address_does_not_decide(local: str, domain: str) -> None:
     reply = classify("4.7.1", f"smtp;451 4.7.1 <{local}@{domain}>: rate limit, retry in 5 minutes")
     assert (reply.kind, reply.hard, reply.retry_after) == (C.RATE_LIMIT, False, timedelta(minutes=5))
+
+
+@pytest.mark.parametrize("status", ["5.4.7", "4.4.7"])
+def test_a_message_that_expired_kills_no_address_whatever_reply_it_quotes(status: str) -> None:
+    """The MTA quotes the last reply that its queue heard, which may have been about somebody else."""
+    text = "554 5.4.7 [internal] message expired: delivery time expired; last reply: 550 5.1.1 user unknown"
+    said = classify(status, text)
+    assert (said.kind, said.hard) == (ReplyClass.NETWORK, False)
+    assert suppresses(said) is None
+    assert classify("5.1.1", "550 5.1.1 user unknown").hard
