@@ -72,13 +72,14 @@ def test_a_restart_at_any_moment_changes_nothing(entries: list[tuple[int, str, b
     entries.sort(key=lambda entry: entry[0])
     made = records(entries)
     whole, halves = SignalProcessor(), SignalProcessor()
-    for part in (made[:cut], made[cut:]):
-        whole.observe(part)
-        halves.observe(part)
-        rows, _ = halves.take_changes(part[-1].at if part else START)
-        stored = [StoredSignal(**{**_plain(row), "state": json.loads(json.dumps(row.state))}) for row in rows]
-        if part is not made[cut:] and part:
-            halves = SignalProcessor(stored)
+    whole.observe(made[:cut])
+    halves.observe(made[:cut])
+    rows, _ = halves.take_changes(made[min(cut, len(made)) - 1].at)
+    halves = SignalProcessor(
+        StoredSignal(**{**_plain(row), "state": json.loads(json.dumps(row.state))}) for row in rows
+    )
+    whole.observe(made[cut:])
+    halves.observe(made[cut:])
     now = made[-1].at
     for signal in (Signal.DEFERRAL, Signal.BOUNCE, Signal.REFUSAL):
         assert halves.seen(*GMAIL, signal, 3600, now) == whole.seen(*GMAIL, signal, 3600, now)
