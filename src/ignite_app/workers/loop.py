@@ -46,12 +46,13 @@ async def run(worker: Worker, clock: Clock, stop: asyncio.Event, take_lease: Tak
 
     Anything else is raised: a fault of ours should be seen, not repeated.
     """
+    failures = 0  # in a row; over a lost lease too, so that an outage ends with a word
     try:
         while not stop.is_set():
             try:
                 async with take_lease() as held:
                     if held is not None:
-                        await _steps(worker, clock, stop, held)
+                        failures = await _steps(worker, clock, stop, held, failures)
             except PortFailure as failure:
                 if not failure.retryable:
                     raise
@@ -63,14 +64,13 @@ async def run(worker: Worker, clock: Clock, stop: asyncio.Event, take_lease: Tak
             await close()
 
 
-async def _steps(worker: Worker, clock: Clock, stop: asyncio.Event, held: HeldLease) -> None:
-    """Step until `stop` is set or the lease is lost."""
-    failures = 0
+async def _steps(worker: Worker, clock: Clock, stop: asyncio.Event, held: HeldLease, failures: int) -> int:
+    """Step until `stop` is set or the lease is lost; returns how many steps in a row have failed by then."""
     looked = real_seconds()
     while not stop.is_set():
         if real_seconds() - looked > LEASE_LOOK_REAL_SECONDS:
             if not await held.alive():
-                return
+                return failures
             looked = real_seconds()
         try:
             done = await worker.step()
@@ -85,6 +85,7 @@ async def _steps(worker: Worker, clock: Clock, stop: asyncio.Event, held: HeldLe
             failures += 1
             log.warning("worker.retry", worker=worker.name, port=failure.port, detail=failure.detail, wait_s=pause)
         await _pause(stop, pause)
+    return failures
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:
