@@ -120,7 +120,7 @@ class Memo:
         found = list(map(self.times.get, texts))
         if None in found:
             found = [self.time(text) if at is None else at for at, text in zip(found, texts, strict=True)]
-        return found  # type: ignore[return-value]
+        return found  # type: ignore[return-value]  # no None is left
 
     def all_places(
         self, domains: Sequence[str], ips: Sequence[str], jobs: Sequence[str], queues: Sequence[str]
@@ -130,7 +130,7 @@ class Memo:
         found = list(map(self.places_of.get, keys))
         if None in found:
             found = [place or self.place(*key) for place, key in zip(found, keys, strict=True)]
-        return found  # type: ignore[return-value]
+        return found  # type: ignore[return-value]  # no None is left
 
     def place(self, domain: str, ip: str, job: str, queue: str) -> Place:
         if len(self.places_of) > MEMO:
