@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -65,13 +64,29 @@ def _retries(log: Path) -> list[str]:
     return [line["detail"] for line in lines if line["event"] == "worker.retry" and line["port"] == "database"]
 
 
-async def _connected(dsn: str) -> psycopg.AsyncConnection[Any]:
-    """A server whose log did not fit recovers first, whether it starts again by itself or was started."""
+async def _kept_up(cluster: Path, server: embedded.EmbeddedServer) -> embedded.EmbeddedServer:
+    """The server, started again where it ended: as a service manager does. Returns when it is gone no more.
+
+    A server whose log did not fit may end well after its last statement failed, so one look does not do.
+    """
     while True:
+        if not server.alive():
+            server = embedded.start(cluster, embedded.DURABLE)
         try:
-            return await psycopg.AsyncConnection.connect(dsn, autocommit=True)
+            await (await psycopg.AsyncConnection.connect(server.dsn())).close()
+            return server
         except psycopg.OperationalError:
             await asyncio.sleep(0.2)
+
+
+async def _result(dsn: str) -> tuple[str, int, int] | None:
+    """The import's line once it is done. None: not yet, or the server is recovering."""
+    try:
+        async with await psycopg.AsyncConnection.connect(dsn) as conn:
+            row = await (await conn.execute("select status, inserted, rejected from data_import_log")).fetchone()
+    except psycopg.OperationalError:
+        return None
+    return row if row is not None and row[0] == "done" else None
 
 
 @pytest.mark.timeout(180)
@@ -107,13 +122,13 @@ async def test_an_import_onto_a_full_disk_is_named_waited_for_and_finished_when_
                     break
                 await asyncio.sleep(0.1)
         ballast.unlink()
-        if not server.alive():
-            server = embedded.start(cluster, embedded.DURABLE)
         assert worker.returncode is None
-        async with asyncio.timeout(60), await _connected(server.dsn()) as conn:
-            query = "select status, inserted, rejected from data_import_log"
-            while (row := await (await conn.execute(query)).fetchone()) is None or row[0] != "done":  # noqa: ASYNC110
+        async with asyncio.timeout(60):
+            server = await _kept_up(cluster, server)
+            while (row := await _result(server.dsn())) is None:
                 await asyncio.sleep(0.2)
+                server = await _kept_up(cluster, server)
+        async with await psycopg.AsyncConnection.connect(server.dsn()) as conn:
             people = await (await conn.execute("select count(*) from mailing_subscribers")).fetchone()
     finally:
         worker.kill()
