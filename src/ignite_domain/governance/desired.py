@@ -318,18 +318,31 @@ def _limit(decision: Decision, topology: Topology, base_rate: int, limits: dict[
         for domain, vmta in _pairs(decision, topology)
         for name in (sorted(topology.vmtas) if vmta == "*" else (vmta,))
     ]
-    for pair, per_hour in _rates(decision, base_rate, pairs).items():
-        limits[pair] = min(include_file.rung(per_hour, base_rate), limits.get(pair, base_rate))
-
-
-def _rates(decision: Decision, base_rate: int, pairs: list[tuple[str, str]]) -> dict[tuple[str, str], float]:
-    """Messages per hour of each queue. A steered throttle has one rate for all of them together."""
     whole = _number(decision, "rate_per_min") if decision.action is Action.THROTTLE else None
     if whole is None:
-        return dict.fromkeys(pairs, _rate(decision, base_rate, len(pairs)))
-    shares = decision.parameters.get("shares", {})
+        rates = dict.fromkeys(pairs, include_file.rung(_rate(decision, base_rate, len(pairs)), base_rate))
+    else:
+        rates = _parts(whole, decision.parameters.get("shares", {}), base_rate, pairs)
+    for pair, rate in rates.items():
+        limits[pair] = min(rate, limits.get(pair, base_rate))
+
+
+def _parts(
+    whole: float, shares: Mapping[str, float], base_rate: int, pairs: list[tuple[str, str]]
+) -> dict[tuple[str, str], int]:
+    """Rungs of PMTA for each queue, out of a steered rate, which is the provider's as a whole.
+
+    What one queue loses by rounding down the next one gets, the smallest last: rounded down one by one, many small
+    queues would let out half of the rate, and it would seem to bind no more.
+    """
     parts = split(whole, shares, [f"{domain}/{vmta}" for domain, vmta in pairs])
-    return {(domain, vmta): parts[f"{domain}/{vmta}"] for domain, vmta in pairs}
+    found: dict[tuple[str, str], int] = {}
+    rest = 0.0
+    for domain, vmta in sorted(pairs, key=lambda pair: (-parts["/".join(pair)], pair)):
+        due = parts[f"{domain}/{vmta}"] + rest
+        found[domain, vmta] = include_file.rung(due, base_rate)
+        rest = max(0.0, due - found[domain, vmta])
+    return found
 
 
 def _rate(decision: Decision, base_rate: int, queues: int) -> float:

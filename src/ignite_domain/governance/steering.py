@@ -222,10 +222,12 @@ class Steering:
         accepted; or it has climbed above all that was wanted. Never on silence."""
         state = decision.parameters
         assert decision.isp is not None
-        label, rate = decision.isp.value, float(state["rate_per_min"])
-        confirmed = decision.status is DecisionStatus.VERIFIED and state.get("applied_rung") == state["rung"]
-        if not confirmed:
-            return WayOut(False, "the host has not confirmed its rate", Seen())
+        label, rung, applied = decision.isp.value, int(state["rung"]), int(state["applied_rung"])
+        if decision.status is not DecisionStatus.VERIFIED:
+            return WayOut(False, f"what the host has in force is not known: {decision.status}", Seen())
+        if applied > rung:
+            return WayOut(False, "a cut is under way", Seen())
+        rate = self.control.ladder.rate_of(applied)
         since = minute_of(datetime.fromtimestamp(state["applied_at"], UTC))
         newest = last_whole(edge)
         queues = [
@@ -237,6 +239,8 @@ class Steering:
         seen = signals.in_minutes(label, "isp", label, Signal.ATTEMPT, _ending(newest, UNBOUND_MINUTES[0]))
         if rate >= bound and _fine(seen):
             return WayOut(True, f"it has climbed to {rate:.1f} a minute, above all that was wanted before", seen)
+        if applied != rung:
+            return WayOut(False, "an increase is under way", seen)
         if newest - since < UNBOUND_MINUTES[0]:
             return WayOut(False, f"its rate of {rate:.1f} a minute is in force for too short a time", seen)
         text = ""
