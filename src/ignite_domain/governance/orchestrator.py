@@ -100,7 +100,8 @@ class Orchestrator:
         `edge`: how far the log has been read, if that is not to now.
         """
         edge = edge or now
-        steps = self.steering.steer(standing, signals, edge)
+        acting = {one.id for one in standing if self.mode_of(one.agent, one.isp) not in (Mode.OBSERVE, Mode.SHADOW)}
+        steps = [step for step in self.steering.steer(standing, signals, edge) if step.decision_id in acting]
         standing = _with_rates(standing, steps)
         back = way_back(standing, signals, now, self.steering, edge, self.dwell)
         new = [(one, self.mode_of(one.agent, one.isp), note) for one, note in back.decisions]

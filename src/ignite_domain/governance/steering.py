@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 import attrs
 
+from ignite_domain.errors import BadInput
 from ignite_domain.governance.ports import RateStep
 from ignite_domain.governance.rates import Ladder, MinuteFacts, RateControl, RateMemory
 from ignite_domain.governance.reply_rules import ReplyClass
@@ -173,11 +174,10 @@ class Steering:
         label, applied = decision.isp.value, int(state["applied_rung"])
         since = minute_of(datetime.fromtimestamp(state["applied_at"], UTC))
         coming = int(state["rung"])
-        if "memory" in state:
-            memory = RateMemory.from_state(state["memory"])
-        elif applied != coming:
-            return None
-        else:
+        memory = _memory(state)
+        if memory is None:
+            if applied != coming:
+                return None
             cut = minute_of(decision.at)
             good = float(state["accepted_per_min"])
             # whoever was told of the limit before the cut is told ten minutes more: that is no second reason
@@ -288,6 +288,14 @@ def named(signals: SignalProcessor, label: str, at: datetime) -> int:
     """Distinct recipients told of a rate limit in the ten minutes before `at`; of several replies, the most."""
     said = signals.replies(label, "isp", label, at).values()
     return max((count for kind, count in said if kind == ReplyClass.RATE_LIMIT.value), default=0)
+
+
+def _memory(state: Mapping[str, Any]) -> RateMemory | None:
+    """What the controller remembers; None at the beginning, and of another version's memory."""
+    try:
+        return RateMemory.from_state(state["memory"]) if "memory" in state else None
+    except BadInput:
+        return None
 
 
 def _can_be_steered(decision: Decision) -> bool:

@@ -135,8 +135,9 @@ def test_without_leave_to_act_the_throttle_is_a_proposal_with_its_first_rate_and
     edge = BEGIN - timedelta(minutes=1)
     ((made, _, _),) = by.settle([attrs.evolve(wish(), at=edge)], [], signals, edge).decisions
     assert (made.status, made.parameters["rung"]) == (DecisionStatus.PROPOSED, 16)
-    proposed = attrs.evolve(throttle(16), status=DecisionStatus.PROPOSED)
-    assert by.settle([], [proposed], seen(minute(0, 20)), at(0)).rate_steps == ()
+    for status in (DecisionStatus.PROPOSED, DecisionStatus.VERIFIED):  # the latter: from before the mode was changed
+        stands = attrs.evolve(throttle(16), status=status)
+        assert by.settle([], [stands], seen(minute(0, 20)), at(0)).rate_steps == ()
 
 
 UNSTEERED = {
@@ -170,6 +171,13 @@ def test_a_minute_is_answered_once_it_is_over_and_never_twice() -> None:
     assert step.parameters["memory"]["last_at"] == minute_of(BEGIN)
     assert not step.changed
     assert STEERING.steer([after(decision, [begun, step])], signals, at(0)) == []
+
+
+def test_a_memory_of_another_version_begins_afresh_instead_of_stopping_everything() -> None:
+    decision = throttle(10)
+    strange = attrs.evolve(decision, parameters={**decision.parameters, "memory": {"of": "old"}, "was": 10})
+    (step,) = STEERING.steer([strange], seen(minute(0, 6)), at(0))
+    assert step.parameters["memory"]["seen"] == [[6, 0]]
 
 
 def test_it_climbs_a_rung_on_three_clean_full_minutes_and_waits_for_the_host() -> None:
