@@ -18,7 +18,7 @@ from ignite_domain.errors import BadInput
 from ignite_domain.governance import commands, include_file
 from ignite_domain.governance.commands import PmtaCommand
 from ignite_domain.governance.include_file import IncludeFile
-from ignite_domain.governance.shares import split
+from ignite_domain.governance.shares import parts_of
 from ignite_domain.governance.words import STANDING, Action, Decision, TargetType
 from ignite_domain.isps import Isp, isp_of
 
@@ -322,27 +322,11 @@ def _limit(decision: Decision, topology: Topology, base_rate: int, limits: dict[
     if whole is None:
         rates = dict.fromkeys(pairs, include_file.rung(_rate(decision, base_rate, len(pairs)), base_rate))
     else:
-        rates = _parts(whole, decision.parameters.get("shares", {}), base_rate, pairs)
+        by_name = {f"{domain}/{vmta}": (domain, vmta) for domain, vmta in pairs}
+        parts = parts_of(whole, decision.parameters.get("shares", {}), base_rate, by_name)
+        rates = {by_name[queue]: rate for queue, rate in parts.items()}
     for pair, rate in rates.items():
         limits[pair] = min(rate, limits.get(pair, base_rate))
-
-
-def _parts(
-    whole: float, shares: Mapping[str, float], base_rate: int, pairs: list[tuple[str, str]]
-) -> dict[tuple[str, str], int]:
-    """Rungs of PMTA for each queue, out of a steered rate, which is the provider's as a whole.
-
-    What one queue loses by rounding down the next one gets, the smallest last: rounded down one by one, many small
-    queues would let out half of the rate, and it would seem to bind no more.
-    """
-    parts = split(whole, shares, [f"{domain}/{vmta}" for domain, vmta in pairs])
-    found: dict[tuple[str, str], int] = {}
-    rest = 0.0
-    for domain, vmta in sorted(pairs, key=lambda pair: (-parts["/".join(pair)], pair)):
-        due = parts[f"{domain}/{vmta}"] + rest
-        found[domain, vmta] = include_file.rung(due, base_rate)
-        rest = max(0.0, due - found[domain, vmta])
-    return found
 
 
 def _rate(decision: Decision, base_rate: int, queues: int) -> float:

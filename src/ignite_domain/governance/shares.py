@@ -6,6 +6,8 @@ Decides shares and floors. What the rate is, is decided in `steering`; which que
 from collections.abc import Collection, Mapping
 from typing import Final
 
+from ignite_domain.governance.include_file import rung
+
 KEPT: Final = 20
 """Shares are kept for so many queues, the busiest; the others get the floor."""
 FLOOR: Final = 0.1
@@ -32,3 +34,21 @@ def split(rate_per_min: float, shares: Mapping[str, float], queues: Collection[s
         return {queue: max(LEAST_PER_HOUR, whole / len(queues)) for queue in queues}
     floor = max(LEAST_PER_HOUR, FLOOR * whole / len(queues))
     return {queue: max(floor, whole * shares.get(queue, 0.0) / total) for queue in queues}
+
+
+def parts_of(
+    rate_per_min: float, shares: Mapping[str, float], base_rate: int, queues: Collection[str]
+) -> dict[str, int]:
+    """The rungs of the include file, per hour, that a provider's rate comes to. `base_rate`: an unrestricted queue's.
+
+    What one queue loses by rounding down the next one gets, the smallest last: rounded down one by one, many small
+    queues would let out half of the rate, and it would seem to bind no more.
+    """
+    parts = split(rate_per_min, shares, queues)
+    found: dict[str, int] = {}
+    rest = 0.0
+    for queue in sorted(parts, key=lambda name: (-parts[name], name)):
+        due = parts[queue] + rest
+        found[queue] = rung(due, base_rate)
+        rest = max(0.0, due - found[queue])
+    return found

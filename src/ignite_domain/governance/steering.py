@@ -20,7 +20,7 @@ from ignite_domain.governance.ports import RateStep
 from ignite_domain.governance.rates import Ladder, MinuteFacts, RateControl, RateMemory
 from ignite_domain.governance.reply_rules import ReplyClass
 from ignite_domain.governance.rules import PROBE_FEW_OUTCOMES, PROBE_TEST
-from ignite_domain.governance.shares import shares_of, split
+from ignite_domain.governance.shares import parts_of, shares_of
 from ignite_domain.governance.signals import SignalProcessor
 from ignite_domain.governance.streams import KEPT_MINUTES, Seen
 from ignite_domain.governance.words import Action, Decision, DecisionStatus, Signal, TargetType
@@ -42,11 +42,9 @@ UNBOUND_MINUTES: Final = (10, 20, 40, 59)
 """Spans over which a rate must not have bound; the longer ones are for providers with hardly any mail."""
 CLIMBED: Final = 2.0
 """A rate above this many times what was attempted before the cut restricts nothing that was wanted."""
+QUEUE_USED: Final = 0.9
 QUEUE_COUNTS: Final = 5
-"""Attempts below which a single queue's use of its part says nothing."""
-DRIFT: Final = 0.1
-DRIFT_MINUTES: Final = 10
-"""Every so many minutes the queues' shares are looked at, and followed if one has moved by this."""
+"""A queue that has used this share of its part, and so many attempts, may hold mail back although others do not."""
 
 
 class Lately(NamedTuple):
@@ -107,6 +105,7 @@ class Steering:
                 "accepted_per_min": round(lately.accepted, 3),
                 "wanted_per_min": round(max(lately.attempts, self._mean(signals, wish.isp.value, edge)), 3),
                 "shares": _shares(signals, wish.isp.value, edge),
+                "shares_at": minute_of(edge),  # they hold from the next minute on
             },
         )
 
@@ -207,8 +206,9 @@ class Steering:
             coming, reason, changed = rung, why, True
         if not reason and "memory" in decision.parameters:
             return None
-        if coming != before or (newest % DRIFT_MINUTES == 0 and _drifted(state["shares"], signals, label, edge)):
-            state["shares"] = _shares(signals, label, edge) or state["shares"]
+        if coming != before or self._is_lopsided(state, signals, label, newest):
+            shares = _shares(signals, label, edge)
+            state |= {"shares": shares or state["shares"], "shares_at": minute_of(edge)}
         rate = self.control.ladder.rate_of(coming)
         state |= {"rung": coming, "rate_per_min": round(rate, 3), "memory": memory.to_state()}
         new = {name: value for name, value in state.items() if decision.parameters.get(name) != value}
@@ -228,13 +228,9 @@ class Steering:
         if applied > rung:
             return WayOut(False, "a cut is under way", Seen())
         rate = self.control.ladder.rate_of(applied)
-        since = minute_of(datetime.fromtimestamp(state["applied_at"], UTC))
+        since = max(minute_of(datetime.fromtimestamp(state["applied_at"], UTC)), int(state["shares_at"]))
         newest = last_whole(edge)
-        queues = [
-            queue
-            for queue in signals.scopes(label, "queue")
-            if signals.seen(label, "queue", queue, Signal.ATTEMPT, 86_400, edge).n
-        ]
+        queues = signals.scopes(label, "queue")
         bound = min(CLIMBED * float(state["wanted_per_min"]), self.queue_rate_per_hour / 60 * max(1, len(queues)))
         seen = signals.in_minutes(label, "isp", label, Signal.ATTEMPT, _ending(newest, UNBOUND_MINUTES[0]))
         if rate >= bound and _fine(seen):
@@ -249,7 +245,7 @@ class Steering:
                 break
             span = _ending(newest, minutes)
             seen = signals.in_minutes(label, "isp", label, Signal.ATTEMPT, span)
-            if seen.n >= UNUSED * rate * minutes or self._a_queue_binds(state, signals, label, queues, span):
+            if seen.n >= UNUSED * rate * minutes or self._a_queue_binds(state, signals, label, span):
                 text = text or f"still binding: {seen.n} of {rate * minutes:.0f} attempts used in {minutes} minutes"
                 break
             if _fine(seen):
@@ -259,13 +255,24 @@ class Steering:
                 text = text or f"{seen.x} of {seen.n} attempts refused in {minutes} minutes"
         return WayOut(False, text or f"only {seen.n} outcomes: nothing is released on silence", seen)
 
-    def _a_queue_binds(
-        self, state: Mapping[str, Any], signals: SignalProcessor, label: str, queues: Sequence[str], span: range
-    ) -> bool:
+    def _is_lopsided(self, state: Mapping[str, Any], signals: SignalProcessor, label: str, newest: int) -> bool:
+        """Whether, for ten minutes on these shares, one queue was held back while the rate as a whole did not bind:
+        then it neither climbs nor goes, so the shares have to follow."""
+        if newest - int(state["shares_at"]) < UNBOUND_MINUTES[0]:
+            return False
+        span = _ending(newest, UNBOUND_MINUTES[0])
+        used = signals.in_minutes(label, "isp", label, Signal.ATTEMPT, span).n
+        unbound = used < UNUSED * float(state["rate_per_min"]) * len(span)
+        return unbound and self._a_queue_binds(state, signals, label, span)
+
+    def _a_queue_binds(self, state: Mapping[str, Any], signals: SignalProcessor, label: str, span: range) -> bool:
         """Whether one queue uses up its part while others leave theirs: its mail would burst out."""
-        for queue, per_hour in split(float(state["rate_per_min"]), state["shares"], queues).items():
+        parts = parts_of(
+            float(state["rate_per_min"]), state["shares"], self.queue_rate_per_hour, signals.scopes(label, "queue")
+        )
+        for queue, per_hour in parts.items():
             used = signals.in_minutes(label, "queue", queue, Signal.ATTEMPT, span).n
-            if used >= QUEUE_COUNTS and used >= UNUSED * per_hour / 60 * len(span):
+            if used >= QUEUE_COUNTS and used >= QUEUE_USED * per_hour / 60 * len(span):
                 return True
         return False
 
@@ -316,8 +323,3 @@ def _shares(signals: SignalProcessor, label: str, edge: datetime) -> dict[str, f
             for queue in signals.scopes(label, "queue")
         }
     )
-
-
-def _drifted(old: Mapping[str, float], signals: SignalProcessor, label: str, edge: datetime) -> bool:
-    new = _shares(signals, label, edge)
-    return bool(new) and any(abs(new.get(queue, 0.0) - old.get(queue, 0.0)) > DRIFT for queue in {*new, *old})

@@ -65,6 +65,7 @@ def throttle(rung: int, applied: int | None = None, wanted: float = 100.0, accep
         "accepted_per_min": accepted,
         "wanted_per_min": wanted,
         "shares": {"gmail.com/mta": 1.0},
+        "shares_at": minute_of(BEGIN) - 1,
         "applied_rung": rung if applied is None else applied,
         "applied_at": int((BEGIN - timedelta(minutes=1)).timestamp()),
     }
@@ -285,15 +286,32 @@ def test_a_rate_above_twice_what_was_wanted_is_released_though_it_is_used_up() -
 
 
 def test_one_queue_that_uses_up_its_part_keeps_the_throttle() -> None:
-    """Rung 17 is 22.2 a minute; mta2's part is a quarter, 55 in ten minutes: 50 used. mta1 leaves its own alone."""
+    """Rung 17 is 22.2 a minute, 1331 an hour: 998 for mta1, of PMTA's rungs 901.5; what is left and 333 come to 430 for
+    mta2: 361.7. Ten minutes of that are 60, nine tenths 54. mta1 leaves most of its own."""
     decision = throttle(17)
     decision = attrs.evolve(
         decision, parameters={**decision.parameters, "shares": {"gmail.com/mta1": 0.75, "gmail.com/mta2": 0.25}}
     )
-    lopsided = [minute(n, 2, queue="gmail.com/mta1") + minute(n, 5, queue="gmail.com/mta2") for n in range(10)]
-    assert "still binding" in settle(begun(decision), seen(*lopsided), at(9)).changes[0].note
+    lopsided = [minute(n, 2, queue="gmail.com/mta1") + minute(n, 6, queue="gmail.com/mta2") for n in range(10)]
+    assert settle(begun(decision), seen(*lopsided), at(9)).decisions == ()
     even = [minute(n, 5, queue="gmail.com/mta1") + minute(n, 2, queue="gmail.com/mta2") for n in range(10)]
     assert len(settle(begun(decision), seen(*even), at(9)).decisions) == 1
+
+
+def test_shares_follow_the_mail_where_one_queue_is_held_back_and_the_rate_is_not_used() -> None:
+    decision = begun(throttle(17))
+    planned = {"gmail.com/mta1": 0.75, "gmail.com/mta2": 0.25}
+    decision = attrs.evolve(decision, parameters={**decision.parameters, "shares": planned})
+    held_back = [minute(n, m, queue=f"gmail.com/mta{q}") for n in range(22) for q, m in ((1, 6), (2, 6))]
+    signals = seen(*held_back)
+    (early,) = STEERING.steer([decision], signals, at(8))  # nine minutes on these shares
+    assert "shares" not in early.parameters
+    (step,) = STEERING.steer([decision], signals, at(9))
+    assert (step.parameters["shares"], step.changed) == ({"gmail.com/mta1": 0.5, "gmail.com/mta2": 0.5}, False)
+    # whether it binds is seen on the new shares alone: ten minutes more
+    even = after(decision, [step])
+    assert settle(even, signals, at(19)).decisions == ()  # they were set in minute 10
+    assert [one.action for one, _, _ in settle(even, signals, at(20)).decisions] == [Action.RELEASE]
 
 
 def test_a_rung_that_the_host_has_not_confirmed_is_not_released() -> None:
