@@ -57,13 +57,12 @@ def wish(**parameters: Any) -> Decision:
     )
 
 
-def throttle(rung: int, applied: int | None = None, wanted: float = 100.0, accepted: float = 10.0) -> Decision:
+def throttle(rung: int, applied: int | None = None, accepted: float = 10.0) -> Decision:
     """A verified throttle on a rung; in force since the minute before BEGIN."""
     given = {
         "rung": rung,
         "rate_per_min": round(LADDER.rate_of(rung), 3),
         "accepted_per_min": accepted,
-        "wanted_per_min": wanted,
         "shares": {"gmail.com/mta": 1.0},
         "shares_at": minute_of(BEGIN) - 1,
         "applied_rung": rung if applied is None else applied,
@@ -254,18 +253,18 @@ def test_a_rate_that_binds_no_more_is_released_on_what_was_accepted() -> None:
 
 
 STAYS = {
-    "before its lifetime is over": (4, 0, 9, 100.0),
-    "nine minutes in force": (4, 0, 8, 100.0),
-    "a fifth refused": (4, 1, 9, 100.0),
-    "silence": (0, 0, 9, 100.0),
+    "before its lifetime is over": (4, 0, 9),
+    "nine minutes in force": (4, 0, 8),
+    "a fifth refused": (4, 1, 9),
+    "silence": (0, 0, 9),
 }
 
 
 @pytest.mark.parametrize("name", STAYS)
 def test_it_stays(name: str) -> None:
-    good, bad, last, wanted = STAYS[name]
+    good, bad, last = STAYS[name]
     signals = seen(*(minute(number, good, bad) for number in range(last + 1)))
-    decision = begun(throttle(20, wanted=wanted))
+    decision = begun(throttle(20))
     now = at(last)
     stands = decision if name == "before its lifetime is over" else over(decision, now)
     assert ACT.settle([], [stands], signals, now).decisions == ()
@@ -278,11 +277,13 @@ def test_four_outcomes_are_too_few_and_five_within_the_hour_enough() -> None:
     assert [one.action for one, _, _ in settle(begun(throttle(10)), enough, at(19)).decisions] == [Action.RELEASE]
 
 
-def test_a_rate_above_twice_what_was_wanted_is_released_though_it_is_used_up() -> None:
+@pytest.mark.parametrize(("per_hour", "released"), [(371, 1), (372, 0)])
+def test_a_rate_that_is_used_up_is_released_only_at_the_unrestricted_one(per_hour: int, released: int) -> None:
+    """Rung 10 is 371.5 an hour, and there is one queue."""
     signals = seen(*(minute(number, 6) for number in range(10)))  # 60 of 62: it binds
-    ((release, _, _),) = settle(begun(throttle(10, wanted=3.0)), signals, at(9)).decisions
-    assert "climbed to 6.2 a minute" in release.reason
-    assert settle(begun(throttle(10, wanted=3.2)), signals, at(9)).decisions == ()  # 6.19 < 6.4
+    by = attrs.evolve(ACT, steering=Steering(per_hour))
+    settled = by.settle([], [over(begun(throttle(10)), at(9))], signals, at(9))
+    assert len(settled.decisions) == released
 
 
 def test_one_queue_that_uses_up_its_part_keeps_the_throttle() -> None:
@@ -367,7 +368,7 @@ def test_whatever_comes_the_rate_stays_on_the_ladder_climbs_slowly_and_survives_
 @given(st.lists(st.integers(0, 20), min_size=10, max_size=50), st.integers(0, 16))
 def test_nothing_is_released_while_the_last_ten_minutes_used_the_rate(day: list[int], rung: int) -> None:
     signals = seen(*(minute(number, good) for number, good in enumerate(day)))
-    decision = begun(throttle(rung, wanted=1e6))
+    decision = begun(throttle(rung))
     settled = settle(decision, signals, at(len(day) - 1))
     if sum(day[-10:]) >= 8 * LADDER.rate_of(rung):
         assert settled.decisions == ()
