@@ -58,6 +58,7 @@ from ignite_app.workers.watch import Channel, Watch
 from ignite_domain.campaigns import ResolveDoubts, SendBatch
 from ignite_domain.experiments import DecideTests
 from ignite_domain.governance.orchestrator import Orchestrator
+from ignite_domain.governance.steering import Steering
 from ignite_domain.governance.words import AgentKind
 from ignite_domain.imports import ImportBucket
 from ignite_domain.tracking import LinkCodec, RecordHits, TrackingService
@@ -218,6 +219,7 @@ class Container(containers.DeclarativeContainer):
             agent_mode,
             settings.provided.governance.max_stop_share,
             providers.Callable(lambda s: timedelta(seconds=s.governance.min_dwell_seconds), settings),
+            providers.Callable(lambda s: Steering(s.governance.queue_rate_per_hour), settings),
         ),
         cold_by_ip,
         clock,

@@ -21,8 +21,8 @@ import attrs
 import yaml
 
 from ignite_domain.errors import BadInput
-from ignite_domain.governance.orchestrator import MIN_FACTOR
 from ignite_domain.governance.rules import RULES, Rule, faults
+from ignite_domain.governance.steering import MIN_FACTOR
 from ignite_domain.governance.words import Action, AgentKind
 
 _DURATION: Final = re.compile(r"(\d{1,6})(s|m|h)")

@@ -187,6 +187,39 @@ async def test_a_decision_is_carried_out_verified_and_undone_by_its_release(
     await agree(pool, host)
 
 
+async def test_the_rung_of_a_rate_is_confirmed_once_it_is_loaded_and_says_nothing_new_to_people(
+    pool: Pool, time: Time
+) -> None:
+    host = MemoryPmta(*QUEUES)
+    worker = executor(pool, host, time)
+    shares = {"gmail.com/mta1": 0.75, "gmail.com/mta2": 0.25}
+    number = await decide(
+        pool, "throttle", "isp", "gmail", factor=0.5, rung=10, rate_per_min=6.192, shares=shares
+    )  # 371.5 an hour: 278.6 and 92.9; 20000 / 1.2^24 = 251.6; 92.9 and the rest of 27.6: 20000 / 1.2^29 = 101.1
+    await settle(worker, time)
+    confirmed = (
+        "select status, status_note, (parameters ->> 'applied_rung')::int, (parameters ->> 'applied_at')::bigint "
+        "from mailing_engine_decisions where id = %s"
+    )
+    assert await rows(pool, confirmed, number) == [("verified", None, 10, int(AT.timestamp()))]
+    assert host.loaded.count(" max-msg-rate 251/h") == 1
+    assert host.loaded.count(" max-msg-rate 101/h") == 1
+
+    await rows(
+        pool,
+        "update mailing_engine_decisions set status_note = 'one rung up', parameters = parameters || %s where id = %s",
+        Jsonb({"rung": 11, "rate_per_min": 7.43}),
+        number,
+    )
+    before = await rows(pool, "select count(*) from live_feed")
+    later = int((AT + time.offset).timestamp())
+    await settle(worker, time)
+    assert await rows(pool, confirmed, number) == [("verified", "one rung up", 11, later)]
+    assert await rows(pool, "select count(*) from live_feed") == before
+    assert host.mutations.count("pmta --json reload") == 2
+    await agree(pool, host)
+
+
 async def test_a_probe_loads_its_rate_before_it_resumes(pool: Pool, time: Time) -> None:
     host = MemoryPmta(*QUEUES)
     worker = executor(pool, host, time)

@@ -230,6 +230,7 @@ PROBLEMS = [
     ),
     ("/api/v1/signals?hours=ann%20smith", 400, "hours: expected a number"),
     ("/api/v1/decisions/999999/commands", 404, "there is no such decision"),
+    ("/api/v1/decisions/999999/rates", 404, "there is no such decision"),
     ("/api/v1/subscribers?email=not-an-address", 400, "not an e-mail address: syntax"),
     ("/api/v1/suppressions?after=zz%00", 400, "after: must be the last hash of the page before"),
     ("/api/v1/signals?hours=nan", 400, "hours: must be above 0 and at most 2160"),

@@ -14,6 +14,7 @@ from conftest import NOW
 from ignite_adapters.pmta.accounting import DirectoryFeed
 from ignite_adapters.postgres.governance import PostgresGovernanceStore
 from ignite_adapters.postgres.pool import Pool
+from ignite_adapters.postgres.reading import ReadingRoom
 from ignite_app.workers.ingest import IngestWorker
 from ignite_domain.errors import PortFailure
 from ignite_domain.governance.orchestrator import Orchestrator
@@ -309,35 +310,77 @@ async def test_progress_is_only_claimed_once_the_log_was_read_to_its_end(desk: D
     assert await store.read_until() == desk.clock.now()
 
 
-async def test_a_rate_limit_is_met_probed_and_released(desk: Desk) -> None:
-    """Deferrals, a throttle; its life ends: a probe; the probe is accepted: a release. Rows only on change."""
+CONFIRM = """
+update mailing_engine_decisions set status = 'verified',
+       parameters = parameters || jsonb_build_object('applied_rung', %s::int, 'applied_at', %s::bigint)
+ where id = 1 returning id
+"""
+"""What the executor writes once the host has a rung."""
+
+
+def second(minutes: float) -> int:
+    return int((NOW + timedelta(minutes=minutes)).timestamp())
+
+
+async def test_a_rate_limit_is_met_cut_steered_and_released(desk: Desk) -> None:
+    """Rows only on change, one for each rung; killed between any two steps it goes on from what is stored."""
     desk.write(*(line("d", "x", 2 + n / 60) for n in range(60)))
     desk.write(*(line("t", "x", 4 + n / 60, "4.7.28", RATE, rcpt=f"q{n}@gmail.com") for n in range(40)))
     worker = desk.worker()
     await desk.run(worker)
     for _ in range(3):
         await worker.step()
-    restricting = "select id, agent, action, status, parameters ->> 'factor' from mailing_engine_decisions order by id"
-    assert await desk.rows(restricting) == [(1, "throttle", "throttle", "approved", "0.5")]
-    await desk.rows("update mailing_engine_decisions set status = 'verified' returning id")
+    # 100 attempts in the nine minutes before 10:00 are 11.1 a minute; half of that is 5.56: rung 9 (1.2^9 = 5.16)
+    cut = "select id, action, status, parameters ->> 'factor', parameters ->> 'rung' from mailing_engine_decisions"
+    assert await desk.rows(cut) == [(1, "throttle", "approved", "0.464", "9")]
+    await desk.rows(CONFIRM, 9, second(10))
     assert await desk.rows("select state from mailing_engine_agents where isp = 'gmail' and agent = 'throttle'") == [
         ("holding",)
     ]
 
-    desk.clock.advance(minutes=31)
-    await worker.step()
-    assert await desk.rows("select action, undoes from mailing_engine_decisions where id = 2") == [("probe", 1)]
-    await desk.rows("update mailing_engine_decisions set status = 'verified' where id = 2 returning id")
+    # 5 a minute, all accepted. 6.19 lies across 0.9 of the last good rate (6.67): it waits 12 minutes after the cut
+    for number in range(11, 24):
+        desk.write(*(line("d", "x", number + n / 10) for n in range(5)))
+        desk.clock.at = NOW + timedelta(minutes=number + 1, seconds=15)
+        await desk.run(desk.worker())
+    steps = (
+        "select decision_id, rung, round(rate_per_min::numeric, 2)::float from mailing_engine_rate_steps order by id"
+    )
+    assert await desk.rows(steps) == [(1, 9, 5.16), (1, 10, 6.19)]
+    assert await desk.rows("select status_note from mailing_engine_decisions") == [("waiting: a change is under way",)]
+    rates = await ReadingRoom(desk.pool).rates(1)
+    assert rates is not None
+    assert [row["reason"] for row in rates] == [
+        "cut × 0.5: 40 recipients were told of a rate limit",
+        "one rung up: 0 of 25 refused",
+    ]
+    assert rates[1]["at"] == NOW + timedelta(minutes=23, seconds=15)
+    assert await ReadingRoom(desk.pool).rates(99) is None
+    told = "select data ->> 'reason' from live_feed where type = 'decision' order by id"
+    assert [reason for (reason,) in await desk.rows(told)][1:] == ["one rung up: 0 of 25 refused"]
+    await desk.rows(CONFIRM, 10, second(24))
 
-    desk.clock.advance(minutes=5)
-    desk.write(*(line("d", "x", 43 + n / 60) for n in range(30)))
-    await desk.run(worker)
-    assert await desk.rows("select action, undoes, status from mailing_engine_decisions where id = 3") == [
-        ("release", 1, "approved")
+    # from then on 2 of 6 a minute are used: at the end of its life it goes, and nothing was probed
+    desk.write(*(line("d", "x", 25 + n / 2) for n in range(34)))
+    desk.clock.at = NOW + timedelta(minutes=39)
+    await desk.run(desk.worker())
+    assert await desk.rows("select count(*) from mailing_engine_decisions") == [(1,)]
+    desk.clock.at = NOW + timedelta(minutes=41)
+    await desk.worker().step()
+    assert await desk.rows("select action, undoes, status, reason from mailing_engine_decisions where id > 1") == [
+        ("release", 1, "approved", "it binds no more: 20 of 62 attempts used in 10 minutes, 20 of them accepted")
     ]
-    assert await desk.rows("select state from mailing_engine_agents where isp = 'gmail' and agent = 'throttle'") == [
-        ("probing",)
-    ]
+
+
+async def test_the_steps_of_a_rate_are_kept_as_long_as_decisions(desk: Desk) -> None:
+    desk.write(*(line("t", "x", 4 + n / 60, "4.7.28", RATE, rcpt=f"q{n}@gmail.com") for n in range(40)))
+    await desk.run()
+    desk.clock.advance(days=300)
+    await desk.worker().step()
+    assert await desk.rows("select count(*) from mailing_engine_rate_steps") == [(1,)]
+    desk.clock.advance(days=100)
+    await desk.worker().step()
+    assert await desk.rows("select count(*) from mailing_engine_rate_steps") == [(0,)]
 
 
 async def test_in_observe_the_same_evidence_is_only_a_proposal(desk: Desk) -> None:

@@ -77,6 +77,11 @@ update mailing_engine_decisions d
 returning at, isp, agent, action, target_type, target, reason, rule, mode, until, undoes
 """
 
+_RUNG: Final = """
+update mailing_engine_decisions
+   set parameters = parameters || jsonb_build_object('applied_rung', %(rung)s::int, 'applied_at', %(at)s::bigint)
+ where id = %(id)s and (parameters ->> 'applied_rung') is distinct from (%(rung)s::int)::text
+"""
 _ENDED: Final = """
 update mailing_engine_decisions
    set status = case when status = any(%(standing)s) then 'released' else status end,
@@ -214,7 +219,10 @@ class PostgresCommandStore:
                 )
             live: list[tuple[Any, str | None, dict[str, Any]]] = []
             for stamp in sorted(stamps, key=lambda one: one.decision):
-                changed = await self._stamp(conn, stamp, now)
+                if stamp.rung is not None and stamp.rung_at is not None:
+                    values = {"id": stamp.decision, "rung": stamp.rung, "at": int(stamp.rung_at.timestamp())}
+                    await conn.execute(_RUNG, values)
+                changed = await self._stamp(conn, stamp, now) if stamp.word else None
                 if changed is not None:
                     live.append((now, changed["isp"], changed))
             await append(conn, (), decisions=live)

@@ -27,6 +27,16 @@ returning at, isp, agent, action, target_type, target, status, reason, rule, mod
 """
 
 
+_STEP: Final = """
+update mailing_engine_decisions set parameters = parameters || %(new)s, status_note = %(reason)s
+ where id = %(id)s and ended_at is null
+returning isp, agent, action, target_type, target, status, rule, mode, until
+"""
+_RATE: Final = """
+insert into mailing_engine_rate_steps (decision_id, at, rung, rate_per_min, reason) values (%s, %s, %s, %s, %s)
+"""
+
+
 def _live(number: int, values: Mapping[str, Any]) -> dict[str, Any]:
     return {"id": number, **values}
 
@@ -65,11 +75,26 @@ async def _insert(
     return row[0], (decision.at, isp, _live(row[0], data))
 
 
+async def _rate_steps(conn: AsyncConnection[Any], step: Step) -> list[tuple[Any, str | None, dict[str, Any]]]:
+    """Write what steering answered; a rung that is another one becomes a row and goes live, a memory does not."""
+    live = []
+    for one in step.rate_steps:
+        values = {"id": one.decision_id, "new": Jsonb(dict(one.parameters)), "reason": one.reason}
+        row = await (await conn.execute(_STEP, values)).fetchone()
+        if row is None or not one.changed:
+            continue
+        await conn.execute(_RATE, (one.decision_id, step.now, one.rung, one.rate_per_min, one.reason))
+        names = "agent action target_type target status rule mode until".split()
+        data = dict(zip(names, (*row[1:8], row[8].isoformat()), strict=True)) | {"reason": one.reason}
+        live.append((step.now, row[0], _live(one.decision_id, data)))
+    return live
+
+
 async def write(
     conn: AsyncConnection[Any], step: Step
 ) -> tuple[list[int], list[tuple[Any, str | None, dict[str, Any]]]]:
     """Insert and change decisions; returns the ids of the suppress decisions, and what goes live."""
-    live = []
+    live = await _rate_steps(conn, step)
     for change in step.changes:
         values = {
             "id": change.decision_id,
@@ -85,8 +110,12 @@ async def write(
             live.append((step.now, row[1], _live(change.decision_id, data)))
     for decision, mode, note in step.decisions:
         ended = step.now if decision.status is DecisionStatus.REJECTED else None
-        _, message = await _insert(conn, decision, mode.value, note, ended)
+        number, message = await _insert(conn, decision, mode.value, note, ended)
         live.append(message)
+        if decision.status is DecisionStatus.APPROVED and "rate_reason" in decision.parameters:
+            given = decision.parameters
+            row = (number, decision.at, given["rung"], given["rate_per_min"], given["rate_reason"])
+            await conn.execute(_RATE, row)
     suppressing = []
     for decision in step.suppress_decisions:
         number, message = await _insert(conn, decision, Mode.ACT.value, "", step.now)

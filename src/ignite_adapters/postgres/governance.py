@@ -46,6 +46,7 @@ select distinct on (s.id) m.id, m.campaign_id, m.subscriber_id, m.variant_id, m.
 _PRUNE: Final = (
     "delete from mailing_engine_signal_history where at < %(now)s - interval '90 days'",
     "delete from mailing_engine_signals where updated_at < %(now)s - interval '7 days'",
+    "delete from mailing_engine_rate_steps where at < %(now)s - interval '13 months'",
     "delete from mailing_engine_feed_rejects r using mailing_engine_feeds f "
     "where f.source = r.source and f.updated_at < %(now)s - interval '90 days'",
 )

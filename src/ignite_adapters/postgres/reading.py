@@ -60,6 +60,9 @@ _COMMANDS: Final = """
 select id, host, knob, generation, decision_id, argv, state, exit_status, output, read_back, created_at, finished_at
   from mailing_engine_commands where decision_id = %(decision)s order by id
 """
+_RATES: Final = """
+select at, rung, rate_per_min, reason from mailing_engine_rate_steps where decision_id = %(decision)s order by id
+"""
 _DECIDED: Final = "select id from mailing_engine_decisions where id = %(decision)s"
 
 _FEEDS: Final = """
@@ -170,6 +173,11 @@ class ReadingRoom:
     async def commands(self, decision: int) -> list[Row] | None:
         """What carried a decision to the MTA; None if there is no such decision."""
         rows = await self._rows(_COMMANDS, decision=decision)
+        return rows if rows or await self._rows(_DECIDED, decision=decision) else None
+
+    async def rates(self, decision: int) -> list[Row] | None:
+        """The rungs a throttle's rate has stood on, the first cut included; None if there is no such decision."""
+        rows = await self._rows(_RATES, decision=decision)
         return rows if rows or await self._rows(_DECIDED, decision=decision) else None
 
     async def feeds(self, after: str, limit: int) -> list[Row]:

@@ -64,6 +64,8 @@ def ending_of(decision: Mapping[str, Any]) -> str:
     if action in _LIFTS:
         return "the MTA is told now" if status == "approved" else status
     way = {"approved": "the MTA is told now" if action in _LEVER else "in force"}.get(status, status)
+    if action == "throttle":
+        return f"{way}; it goes when its rate binds no more, not before {decision['until']:%H:%M}"
     return f"{way}; it ends by itself at {decision['until']:%H:%M}"
 
 

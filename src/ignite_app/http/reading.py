@@ -170,6 +170,14 @@ def routes(deps: ReadingDeps) -> list[Any]:
             raise NotFound("there is no such decision")
         return {"items": items, "next": None}
 
+    @get("/api/v1/decisions/{decision:int}/rates", tags=["decisions"])
+    async def rates(decision: FromPath[int]) -> dict[str, Any]:
+        """The rates a throttle has had, from its first cut on, each with its reason."""
+        items = await room.rates(_key(decision))
+        if items is None:
+            raise NotFound("there is no such decision")
+        return {"items": items, "next": None}
+
     @get("/api/v1/agents", tags=["agents"])
     async def agents() -> dict[str, Any]:
         """All 48 agents."""
@@ -199,5 +207,18 @@ def routes(deps: ReadingDeps) -> list[Any]:
             await room.events(_key(before), _limit(limit), None if subscriber is None else _key(subscriber)), limit
         )
 
-    lists = [loop, subscribers, suppressions, imports, decisions, suppressing, commands, agents, rules, signals, feeds]
+    lists = [
+        loop,
+        subscribers,
+        suppressions,
+        imports,
+        decisions,
+        suppressing,
+        commands,
+        rates,
+        agents,
+        rules,
+        signals,
+        feeds,
+    ]
     return [*lists, events, suppress, release]

@@ -18,6 +18,7 @@ from ignite_domain.errors import BadInput
 from ignite_domain.governance import commands, include_file
 from ignite_domain.governance.commands import PmtaCommand
 from ignite_domain.governance.include_file import IncludeFile
+from ignite_domain.governance.shares import parts_of
 from ignite_domain.governance.words import STANDING, Action, Decision, TargetType
 from ignite_domain.isps import Isp, isp_of
 
@@ -136,7 +137,8 @@ class Topology:
 @attrs.frozen
 class Desired:
     """`wants` by knob name; `refused`: decision id -> why it cannot be said to the MTA; `lifting`: the
-    decision that is being undone -> the probe or release that does it; `knobs_of`: decision -> knob names."""
+    decision that is being undone -> the probe or release that does it; `knobs_of`: decision -> knob names;
+    `rungs`: throttle -> the rung of its rate that `include` holds."""
 
     wants: Mapping[str, Want]
     include: IncludeFile
@@ -144,6 +146,7 @@ class Desired:
     lifting: Mapping[int, int]
     probing: frozenset[int]
     knobs_of: Mapping[int, tuple[str, ...]]
+    rungs: Mapping[int, int] = attrs.field(factory=dict)
 
 
 def brand_of(queue_domain: str) -> Isp | None:
@@ -179,6 +182,7 @@ def desired(
     shaping: list[int] = []
     refused: dict[int, str] = {}
     knobs_of: dict[int, tuple[str, ...]] = {}
+    rungs: dict[int, int] = {}
     for number, decision in sorted(standing.items()):
         if number in lifting or decision.action not in _LEVERS or _overtaken(decision, lifting):
             continue
@@ -187,6 +191,8 @@ def desired(
                 shaping.append(number)
                 _limit(decision, topology, base_rate, limits)
                 knobs_of[number] = (INCLUDE,)
+                if isinstance(rung := decision.parameters.get("rung"), int):
+                    rungs[number] = rung
                 continue
             knobs = _knobs(decision, topology)
         except BadInput as fault:
@@ -197,7 +203,7 @@ def desired(
             _add(wants, knob, number, decision.until - decision.at)
         knobs_of[number] = tuple(sorted({knob.name for knob in knobs}))
     include = include_file.render(sorted(topology.vmtas), base_rate, limits, shaping)
-    return Desired(wants, include, refused, lifting, probing, knobs_of)
+    return Desired(wants, include, refused, lifting, probing, knobs_of, rungs)
 
 
 EVERYONE: Final = "*"
@@ -312,8 +318,14 @@ def _limit(decision: Decision, topology: Topology, base_rate: int, limits: dict[
         for domain, vmta in _pairs(decision, topology)
         for name in (sorted(topology.vmtas) if vmta == "*" else (vmta,))
     ]
-    rate = include_file.rung(_rate(decision, base_rate, len(pairs)), base_rate)
-    for pair in pairs:
+    whole = _number(decision, "rate_per_min") if decision.action is Action.THROTTLE else None
+    if whole is None:
+        rates = dict.fromkeys(pairs, include_file.rung(_rate(decision, base_rate, len(pairs)), base_rate))
+    else:
+        by_name = {f"{domain}/{vmta}": (domain, vmta) for domain, vmta in pairs}
+        parts = parts_of(whole, decision.parameters.get("shares", {}), base_rate, by_name)
+        rates = {by_name[queue]: rate for queue, rate in parts.items()}
+    for pair, rate in rates.items():
         limits[pair] = min(rate, limits.get(pair, base_rate))
 
 

@@ -122,7 +122,7 @@ class Ingestor:
         wishes = {agent: agent.evaluate(view) for agent in looking}
         wished = [one for many in wishes.values() for one in many]
         lately = await self.store.released(now - REENTRY) if wished else ()
-        settled = self.orchestrator.settle(wished, standing, self.signals, now, lately)
+        settled = self.orchestrator.settle(wished, standing, self.signals, now, lately, view.edge)
         signals, history = self.signals.take_changes(now, shown=caught_up)
         step = Step(
             now=now,
@@ -141,6 +141,7 @@ class Ingestor:
             decisions=settled.decisions,
             suppress_decisions=_suppress_decisions(gathered, now),
             changes=settled.changes,
+            rate_steps=settled.rate_steps,
             warmup=gathered.warmup,
             tally=tally,
         )

@@ -10,10 +10,11 @@ from typing import Final
 
 import attrs
 
-from ignite_domain.governance.ports import StatusChange
-from ignite_domain.governance.recovery import LEVERS, outcomes_of, scope_of, way_back
-from ignite_domain.governance.rules import MAX_LIFETIME, PROBE_TEST, SIGNAL_OF
+from ignite_domain.governance.ports import RateStep, StatusChange
+from ignite_domain.governance.recovery import LEVERS, scope_of, way_back
+from ignite_domain.governance.rules import MAX_LIFETIME, SIGNAL_OF
 from ignite_domain.governance.signals import ELSEWHERE, HOST, SignalProcessor
+from ignite_domain.governance.steering import MIN_FACTOR, Steering
 from ignite_domain.governance.words import (
     OWNER,
     PMTA_LEVER,
@@ -32,11 +33,7 @@ from ignite_domain.isps import Isp
 STOPS: Final = frozenset({Action.PAUSE_QUEUE, Action.DISABLE_SOURCE, Action.QUARANTINE_IP, Action.EMERGENCY_HALT})
 """Actions that stop mail; one agent may stop only so much of a host without a person."""
 COVERS_ALL: Final = frozenset({Action.EMERGENCY_HALT, Action.PAUSE_QUEUE})
-MIN_FACTOR: Final = 0.05
-"""A rate is never cut below this share of the unrestricted one: a probe floor."""
 DWELL: Final = timedelta(minutes=10)
-DEEPER: Final = 0.7
-"""A standing throttle whose alarm comes again after its dwell is cut by this factor."""
 MIN_EVENTS: Final = 5
 REENTRY: Final = timedelta(hours=6)
 
@@ -45,10 +42,11 @@ ModeOf = Callable[[AgentKind, Isp | None], Mode]
 
 @attrs.frozen
 class Settled:
-    """New decisions (each with its mode and a note) and changes of old ones."""
+    """New decisions (each with its mode and a note), changes of old ones, and steps of throttles' rates."""
 
     decisions: tuple[tuple[Decision, Mode, str], ...] = ()
     changes: tuple[StatusChange, ...] = ()
+    rate_steps: tuple[RateStep, ...] = ()
 
 
 def _rank(decision: Decision) -> tuple[int, int]:
@@ -79,11 +77,12 @@ def fault_of(decision: Decision) -> str | None:
 @attrs.frozen
 class Orchestrator:
     """`mode_of` says how far an agent may go; `max_stop_share` is the share of a host's attempts per hour that
-    one agent may stop without a person (emergency excepted)."""
+    one agent may stop without a person (emergency excepted); `steering` sets the rates of throttles."""
 
     mode_of: ModeOf
     max_stop_share: float = 0.25
     dwell: timedelta = DWELL
+    steering: Steering = attrs.field(factory=Steering)
 
     def settle(
         self,
@@ -92,18 +91,24 @@ class Orchestrator:
         signals: SignalProcessor,
         now: datetime,
         lately: Sequence[Decision] = (),
+        edge: datetime | None = None,
     ) -> Settled:
-        """Settle this step's wishes against the decisions that stand, and let lifetimes end.
+        """Settle this step's wishes against the decisions that stand, steer the rates of throttles, and let lifetimes
+        end.
 
         `lately`: what was released within `REENTRY`; the same restriction again lives twice as long each time.
+        `edge`: how far the log has been read, if that is not to now.
         """
-        back = way_back(standing, signals, now)
+        edge = edge or now
+        acting = {one.id for one in standing if self.mode_of(one.agent, one.isp) not in (Mode.OBSERVE, Mode.SHADOW)}
+        steps = [step for step in self.steering.steer(standing, signals, edge) if step.decision_id in acting]
+        standing = _with_rates(standing, steps)
+        back = way_back(standing, signals, now, self.steering, edge, self.dwell)
         new = [(one, self.mode_of(one.agent, one.isp), note) for one, note in back.decisions]
-        changes = back.changes
         alive = [one for one in standing if one.id not in back.ended]
         for wish in sorted(wishes, key=_rank):
-            self._settle_one(wish, alive, [one for one, _, _ in new], signals, now, lately, new, changes)
-        return Settled(tuple(new), tuple(changes))
+            self._settle_one(wish, alive, [one for one, _, _ in new], signals, now, edge, lately, new)
+        return Settled(tuple(new), tuple(back.changes), tuple(steps))
 
     def _settle_one(
         self,
@@ -112,9 +117,9 @@ class Orchestrator:
         fresh: Sequence[Decision],
         signals: SignalProcessor,
         now: datetime,
+        edge: datetime,
         lately: Sequence[Decision],
         new: list[tuple[Decision, Mode, str]],
-        changes: list[StatusChange],
     ) -> None:
         if fault_of(wish) is not None:
             new.append(
@@ -127,35 +132,16 @@ class Orchestrator:
             return
         if any(_key(one) == _key(wish) for one in fresh):
             return
-        twin = next((one for one in standing if _key(one) == _key(wish)), None)
-        if twin is not None and not self._deepens(twin, (*standing, *fresh), signals, now):
-            return  # it stands already: nothing changes
+        if any(_key(one) == _key(wish) for one in standing):
+            return  # it stands already: nothing changes; a throttle's rate is steered
         if any(_covers(one, wish) for one in (*standing, *fresh)):
             return  # something more restrictive holds there already
-        if twin is None and any(_explains(one, wish, signals) for one in standing):
+        if any(_explains(one, wish, signals) for one in standing):
             return  # what it saw is what that decision is about
-        if twin is not None:
-            factor = max(MIN_FACTOR, round(float(twin.parameters.get("factor", 1.0)) * DEEPER, 3))
-            wish = attrs.evolve(wish, parameters={**wish.parameters, "factor": factor})
-            assert twin.id is not None
-            changes.append(
-                StatusChange(twin.id, DecisionStatus.SUPERSEDED, "the alarm came again: a deeper cut takes its place")
-            )
-        wish = self._lengthen(wish, lately)
+        wish = self._lengthen(self.steering.first(wish, signals, edge), lately)
         mode = self.mode_of(wish.agent, wish.isp)
         status, note = self._status(wish, mode, signals, now)
         new.append((attrs.evolve(wish, status=status), mode, note))
-
-    def _deepens(self, twin: Decision, standing: Sequence[Decision], signals: SignalProcessor, now: datetime) -> bool:
-        """Whether a throttle may be cut deeper: after its dwell, on what came since, not while it is probed."""
-        if twin.action is not Action.THROTTLE or twin.status is DecisionStatus.PROPOSED:
-            return False
-        probed = any(one.parameters.get("of") == twin.id for one in standing)
-        deep = float(twin.parameters.get("factor", 1.0)) <= MIN_FACTOR
-        if probed or deep or now < twin.at + self.dwell:
-            return False
-        since = outcomes_of(twin, signals, twin.at)
-        return since.x >= MIN_EVENTS and since.share > PROBE_TEST.p_good * 2
 
     def _lengthen(self, wish: Decision, lately: Sequence[Decision]) -> Decision:
         """Hysteresis: a restriction lives at least its dwell, and twice as long each time it comes back."""
@@ -187,6 +173,13 @@ class Orchestrator:
         if mode is Mode.SHADOW:
             return DecisionStatus.PROPOSED, ""  # the executor writes here what it would have sent
         return DecisionStatus.PROPOSED, f"mode {mode}: decided and recorded, not acted on"
+
+
+def _with_rates(standing: Sequence[Decision], steps: Sequence[RateStep]) -> list[Decision]:
+    new = {step.decision_id: step.parameters for step in steps}
+    return [
+        attrs.evolve(one, parameters={**one.parameters, **new[one.id]}) if one.id in new else one for one in standing
+    ]
 
 
 def _stop_share(wish: Decision, signals: SignalProcessor, now: datetime) -> float:

@@ -162,6 +162,21 @@ class StatusChange:
 
 
 @attrs.frozen(slots=True)
+class RateStep:
+    """One answer of the controller for a standing throttle. `changed`: the rung is another one than before.
+
+    `parameters` are those of the decision that are new, the controller's memory among them.
+    """
+
+    decision_id: int
+    rung: int
+    rate_per_min: float
+    reason: str
+    changed: bool
+    parameters: Mapping[str, Any]
+
+
+@attrs.frozen(slots=True)
 class WarmupCount:
     """Outcomes of a cold address at one provider on one business day."""
 
@@ -194,6 +209,7 @@ class Step:
     decisions: Sequence[tuple[Decision, Mode, str]] = ()  # decision, mode, note
     suppress_decisions: Sequence[Decision] = ()
     changes: Sequence[StatusChange] = ()
+    rate_steps: Sequence[RateStep] = ()
     warmup: Sequence[WarmupCount] = ()
     tally: Tally | None = None  # what the feed itself tells: counts by host and type, replies nobody knows
 

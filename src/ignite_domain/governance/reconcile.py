@@ -62,13 +62,19 @@ class Planned:
 
 @attrs.frozen
 class Stamp:
-    """What may be said of a decision now. `generation` None: leave it as it is. `ended`: it has had its day."""
+    """What may be said of a decision now. `generation` None: leave it as it is. `ended`: it has had its day.
+
+    `rung`, `rung_at`: of a throttle's rate, the rung that the host has and since when. `word` False: only that is new.
+    """
 
     decision: int
     status: DecisionStatus
     note: str = ""
     generation: int | None = None
     ended: bool = False
+    rung: int | None = None
+    rung_at: datetime | None = None
+    word: bool = True
 
 
 def turns_on(command_argv: Sequence[str]) -> bool:
@@ -214,12 +220,15 @@ def stamps(
     for decision, generation in standing:
         assert decision.id is not None
         stamp = _stamp(decision, generation, wanted, host, turned)
-        if stamp is not None and (
+        if stamp is None:
+            continue
+        word = (
             stamp.status is not decision.status
             or stamp.ended
             or (stamp.generation is not None and stamp.generation != generation)
-        ):
-            found.append(stamp)
+        )
+        if word or (stamp.rung is not None and stamp.rung != decision.parameters.get("applied_rung")):
+            found.append(attrs.evolve(stamp, word=word))
     return found
 
 
@@ -248,7 +257,8 @@ def _stamp(
     status = DecisionStatus.VERIFIED if all(results.values()) else DecisionStatus.APPLIED
     if status is DecisionStatus.APPLIED and decision.status is DecisionStatus.VERIFIED:
         return None  # it was seen in force; that its queue is empty now takes nothing back
-    return Stamp(number, status, "", latest or None)
+    rung = wanted.rungs.get(number) if status is DecisionStatus.VERIFIED else None
+    return Stamp(number, status, "", latest or None, rung=rung, rung_at=turned.get(RELOAD, NEVER).at)
 
 
 def _standing(name: str, wanted: Desired, host: HostState, turned: Mapping[str, Turned]) -> bool | None:

@@ -1,13 +1,15 @@
 """The way back: what happens when a lifetime ends, and what a probe's outcomes say.
 
-Decides probes, releases and holds; a lifetime that ends becomes a probe, never a release. A stop of dead addresses or
-refusals (`HALTS`) comes back in two steps: to a tenth of the rate after the probe, whole after enough good outcomes.
+Decides probes, releases and holds; a lifetime that ends becomes a probe, never a release. A throttle whose rate is
+steered is its own probe: it goes when the rate binds no more (`steering.Steering.way_out`), until then it stays. A
+stop of dead addresses or refusals (`HALTS`) comes back in two steps: to a tenth of the rate after the probe, whole
+after enough good outcomes.
 Source: governance page, "Hysteresis and recovery".
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import attrs
@@ -22,6 +24,7 @@ from ignite_domain.governance.rules import (
     PROBE_TEST,
 )
 from ignite_domain.governance.signals import HOST, SignalProcessor
+from ignite_domain.governance.steering import Steering, is_steered
 from ignite_domain.governance.streams import Seen
 from ignite_domain.governance.words import (
     PMTA_LEVER,
@@ -58,8 +61,18 @@ class WayBack:
         self.changes.append(StatusChange(decision.id, status, note))
 
 
-def way_back(standing: Sequence[Decision], signals: SignalProcessor, now: datetime) -> WayBack:
-    """Let lifetimes end, and judge the probes that are out."""
+def way_back(
+    standing: Sequence[Decision],
+    signals: SignalProcessor,
+    now: datetime,
+    steering: Steering,
+    edge: datetime,
+    dwell: timedelta,
+) -> WayBack:
+    """Let lifetimes end, and judge the probes that are out. A steered throttle that has to stay stays for `dwell`.
+
+    `edge`: how far the log has been read.
+    """
     found = WayBack()
     by_id = {one.id: one for one in standing}
     lifting = {one.parameters.get("of") for one in standing if one.action in (Action.PROBE, Action.RELEASE)}
@@ -76,11 +89,31 @@ def way_back(standing: Sequence[Decision], signals: SignalProcessor, now: dateti
             elif one.status is not DecisionStatus.APPROVED:  # else it is not on the host yet: nothing to judge
                 _judge(one, undone, signals, now, found)
         elif now >= one.until and one.id not in lifting:
-            if one.action in LEVERS and one.status is not DecisionStatus.PROPOSED:
+            if is_steered(one) and one.status is not DecisionStatus.PROPOSED:
+                _steered(one, signals, now, steering, edge, dwell, found)
+            elif one.action in LEVERS and one.status is not DecisionStatus.PROPOSED:
                 found.decisions.append((_probe(one, now), "its lifetime has ended"))
             else:
                 found.end(one, DecisionStatus.EXPIRED, "its lifetime has ended")
     return found
+
+
+def _steered(
+    one: Decision,
+    signals: SignalProcessor,
+    now: datetime,
+    steering: Steering,
+    edge: datetime,
+    dwell: timedelta,
+    found: WayBack,
+) -> None:
+    free, text, seen = steering.way_out(one, signals, edge)
+    if free:
+        found.decisions.append((_release(None, one, seen, text, now), ""))
+        _begin_afresh(one, signals)
+    else:
+        assert one.id is not None
+        found.changes.append(StatusChange(one.id, None, text, until=now + dwell))
 
 
 def _judge(probe: Decision, undone: Decision, signals: SignalProcessor, now: datetime, found: WayBack) -> None:
@@ -219,7 +252,7 @@ def _tenth(undone: Decision, seen: Seen, text: str, now: datetime) -> Decision:
     )
 
 
-def _release(probe: Decision, undone: Decision, seen: Seen, text: str, now: datetime) -> Decision:
+def _release(probe: Decision | None, undone: Decision, seen: Seen, text: str, now: datetime) -> Decision:
     return Decision(
         at=now,
         until=now + PROBE_LIFETIME,
@@ -229,8 +262,8 @@ def _release(probe: Decision, undone: Decision, seen: Seen, text: str, now: date
         target_type=undone.target_type,
         target=undone.target,
         reason=text,
-        rule="probe@1",
-        evidence={"n": seen.n, "x": seen.x, "probe": probe.id},
+        rule="probe@1" if probe else "steered@1",
+        evidence={"n": seen.n, "x": seen.x} | ({"probe": probe.id} if probe else {}),
         parameters={"of": undone.id},
         status=DecisionStatus.APPROVED,
     )

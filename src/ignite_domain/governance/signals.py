@@ -253,6 +253,11 @@ class SignalProcessor:
         stream = self._streams.get((isp, scope_type, scope))
         return figures(stream.since(_minute(at)), signal) if stream else Seen()
 
+    def in_minutes(self, isp: str, scope_type: str, scope: str, signal: Signal, minutes: range) -> Seen:
+        """n and x in these minutes (since 1970), as far as they are kept: an hour."""
+        stream = self._streams.get((isp, scope_type, scope))
+        return figures(stream.total(minutes), signal) if stream else Seen()
+
     def statistic(self, isp: str, scope_type: str, scope: str, signal: Signal) -> int:
         """The CUSUM's S now, or its peak if the records observed last drove it over the alarm."""
         stream = self._streams.get((isp, scope_type, scope))

@@ -159,7 +159,8 @@ class Decision:
 
     `isp` is None for the host-wide emergency rule. `rule` is "name@version" of the rule table.
     `evidence` is JSON-able: n, x, window_s, p0, p1, S, H, arl0, or reply_rule and recipients.
-    `parameters` is the action's argument (throttle: {"factor"} and {"rate_per_hour"}; probe:
+    `parameters` is the action's argument (throttle: {"factor"} and {"rate_per_hour"}, or,
+    for a whole provider, {"rate_per_min", "rung", "shares"} and what else `steering` keeps there; probe:
     {"messages"} or {"factor"}; probe and release: {"of": id of the decision being undone}).
     `until` is the end of its life in business time; what follows is a probe, never a silent release.
     """

@@ -82,7 +82,7 @@ ENDINGS = [
     ("release", "proposed", "a proposal only, nothing is turned"),
     ("release", "approved", "the MTA is told now"),
     ("probe", "approved", "the MTA is told now"),
-    ("throttle", "verified", "verified; it ends by itself at 11:08"),
+    ("throttle", "verified", "verified; it goes when its rate binds no more, not before 11:08"),
 ]
 
 

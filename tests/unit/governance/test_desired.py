@@ -4,9 +4,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ignite_domain.governance import desired as d
 from ignite_domain.governance.include_file import render, rung
+from ignite_domain.governance.shares import shares_of
 from ignite_domain.governance.words import STANDING, Action, AgentKind, Decision, DecisionStatus, TargetType
 from ignite_domain.isps import Isp
 
@@ -215,3 +218,40 @@ def test_the_include_file_is_this_text() -> None:
 def test_a_limit_on_every_domain_lowers_the_listed_ones_too() -> None:
     text = render(["v"], 1000, {("*", "v"): 100, ("a.example", "v"): 500}).text
     assert text.count("max-msg-rate 100/h") == 2
+
+
+def test_a_steered_throttle_is_one_rate_for_the_provider_over_its_queues() -> None:
+    """20 a minute are 1200 an hour: 900 and 300 by shares, 600 each without. 20000 / 1.2^k is 751.2 for k = 18, and
+    the 149 that are left go to the other: 449, 434.7 for k = 21. Without shares 521.7 (k = 20), then 626.0 (k = 19)."""
+    given = {"factor": 0.5, "rate_per_min": 20.0, "rung": 16}
+    known = decision(
+        5, Action.THROTTLE, TargetType.ISP, "gmail", shares={"gmail.com/mta1": 0.75, "gmail.com/mta2": 0.25}, **given
+    )
+    state = wanted(known)
+    assert rates_in(state.include.text) == {"mta1": 751, "mta2": 434}
+    assert (state.rungs, state.knobs_of) == ({5: 16}, {5: ("include",)})
+    equally = wanted(decision(5, Action.THROTTLE, TargetType.ISP, "gmail", **given))
+    assert rates_in(equally.include.text) == {"mta1": 521, "mta2": 626}
+
+
+def rates_in(text: str) -> dict[str, int]:
+    """VMTA -> messages per hour of its queue gmail.com."""
+    found = {}
+    for block in text.split("<virtual-mta ")[1:]:
+        queue = block.partition("<domain gmail.com>")[2]
+        found[block.partition(">")[0]] = int(queue.partition("max-msg-rate ")[2].partition("/h")[0])
+    return found
+
+
+@given(st.floats(0.5, 5000), st.lists(st.integers(0, 50), min_size=1, max_size=8))
+def test_all_queues_together_get_nearly_the_rate_and_never_much_more(rate: float, attempts: list[int]) -> None:
+    """Floors exceed it by a tenth at most, and by an hour's single message a queue; rounding costs a sixth of the
+    smallest part, or one message."""
+    names = [f"m{n}" for n in range(len(attempts))]
+    topology = d.Topology({name: f"192.0.2.{n}" for n, name in enumerate(names)}, frozenset({"gmail.com"}))
+    shares = shares_of({f"gmail.com/{name}": count for name, count in zip(names, attempts, strict=True)})
+    steered = decision(5, Action.THROTTLE, TargetType.ISP, "gmail", rate_per_min=rate, rung=1, shares=shares)
+    state = d.desired([steered], topology, base_rate=10**7)
+    total = sum(rates_in(state.include.text).values())
+    assert total <= 1.11 * rate * 60 + len(names)
+    assert total >= rate * 60 * 5 / 6 - 2

@@ -122,16 +122,10 @@ def test_a_wish_out_of_bounds_is_rejected_with_the_reason(bad: Decision, why: st
     assert why in made[2]
 
 
-def test_a_standing_throttle_is_cut_deeper_only_after_its_dwell() -> None:
-    stands = standing(wish())
-    early = START + timedelta(minutes=5)
-    assert settle([wish(at=early)], [stands], early) == Settled()
+def test_a_standing_throttle_whose_alarm_comes_again_is_left_to_its_steering() -> None:
     late = START + timedelta(minutes=10)
-    assert settle([wish(at=late)], [stands], late) == Settled()  # nothing came since: no reason to cut again
     again = attempts(20, 20, START + timedelta(minutes=5))
-    settled = settle([wish(at=late)], [stands], late, again)
-    assert [d.parameters["factor"] for d, _, _ in settled.decisions] == [0.35]  # 0.5 x 0.7
-    assert [(c.decision_id, c.status) for c in settled.changes] == [(1, DecisionStatus.SUPERSEDED)]
+    assert settle([wish(at=late)], [standing(wish())], late, again) == Settled()
 
 
 def test_a_lifetime_that_ends_becomes_a_probe_never_a_release() -> None:

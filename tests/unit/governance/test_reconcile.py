@@ -200,3 +200,19 @@ def test_a_path_that_is_missing_is_named(question: str, answer: str, named: str)
     with pytest.raises(MissingPath, match=named):
         read(answers(**{question: answer}))
     assert named in (missing(Reading(question), answer) or "")
+
+
+def test_a_rung_is_confirmed_with_the_time_of_the_reload_only_if_the_loaded_file_holds_it() -> None:
+    steered = attrs.evolve(
+        THROTTLE, parameters={"factor": 0.5, "rung": 10, "rate_per_min": 6.19}, status=DecisionStatus.VERIFIED
+    )
+    wanted = state(steered)
+    (stamp,) = r.stamps([(steered, 1)], wanted, EMPTY, loaded(wanted))
+    assert (stamp.rung, stamp.rung_at, stamp.word) == (10, AT, False)
+    # between planning and stamping it was steered on: the file holds the earlier rung
+    on = attrs.evolve(steered, parameters={**steered.parameters, "rung": 11})
+    assert [one.rung for one in r.stamps([(on, 1)], wanted, EMPTY, loaded(wanted))] == [10]
+    known = attrs.evolve(steered, parameters={**steered.parameters, "applied_rung": 10})
+    assert r.stamps([(known, 1)], wanted, EMPTY, loaded(wanted)) == []
+    higher = state(attrs.evolve(steered, parameters={"rung": 14, "rate_per_min": 12.84}))
+    assert r.stamps([(known, 1)], higher, EMPTY, loaded(wanted)) == []  # not loaded yet

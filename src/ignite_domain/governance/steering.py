@@ -1,0 +1,320 @@
+"""`Steering`: the rate of a standing throttle, from its first cut to the day that it binds no more.
+
+Decides the rung in force for a provider, minute by minute, by `rates.RateControl` from the provider's own counts, and
+whether a steered throttle may go. Whether a provider is throttled at all is decided by agents and orchestrator; how a
+rate reaches the MTA by `desired` and the executor, which confirms the rung that the host has (`applied_rung`).
+
+All state lies in the decision's parameters, JSON: `rate_per_min` and `rung` are wanted now, `was` is the rung before,
+`changed_at` the minute that was answered by the change, `memory` the controller's. A minute with another rate than the
+one confirmed says nothing about it: between a change and its confirmation one minute is looked at and no more.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+import attrs
+
+from ignite_domain.errors import BadInput
+from ignite_domain.governance.ports import RateStep
+from ignite_domain.governance.rates import Ladder, MinuteFacts, RateControl, RateMemory
+from ignite_domain.governance.reply_rules import ReplyClass
+from ignite_domain.governance.rules import PROBE_FEW_OUTCOMES, PROBE_TEST
+from ignite_domain.governance.shares import parts_of, shares_of
+from ignite_domain.governance.signals import SignalProcessor
+from ignite_domain.governance.streams import KEPT_MINUTES, Seen
+from ignite_domain.governance.words import Action, Decision, DecisionStatus, Signal, TargetType
+
+MIN_FACTOR: Final = 0.05
+"""Below this share of the attempts no throttle is written down: a probe floor."""
+MAX_FACTOR: Final = 0.95
+SETTLED_S: Final = 10
+"""A minute is looked at so long after its end: its last records must have come."""
+LADDER: Final = Ladder(top=60)
+"""To 56,000 a minute: above what a provider takes, so that rung numbers never have to change."""
+NAMED: Final = 2
+"""Recipients told of a rate limit before it cuts (governance page, "Deterministic lane")."""
+ENOUGH: Final = 20
+"""Attempts that make a rate; fewer are looked for in a longer time."""
+UNUSED: Final = 0.8
+"""A rate of which less than this share was used did not bind."""
+UNBOUND_MINUTES: Final = (10, 20, 40, 59)
+"""Spans over which a rate must not have bound; the longer ones are for providers with hardly any mail."""
+QUEUE_USED: Final = 0.9
+QUEUE_COUNTS: Final = 5
+"""A queue that has used this share of its part, and so many attempts, may hold mail back although others do not."""
+
+
+class Lately(NamedTuple):
+    """Messages a minute in the newest time that holds enough of them."""
+
+    accepted: float
+    attempts: float
+
+
+class WayOut(NamedTuple):
+    """Whether a steered throttle may be released, why (not), and the outcomes that say so."""
+
+    free: bool
+    text: str
+    seen: Seen
+
+
+def minute_of(at: datetime) -> int:
+    """Minutes since 1970."""
+    return int(at.timestamp()) // 60
+
+
+def is_steered(decision: Decision) -> bool:
+    """Whether steering has taken a throttle on; others live and are probed like any restriction."""
+    return decision.action is Action.THROTTLE and "memory" in decision.parameters
+
+
+@attrs.frozen
+class Steering:
+    """`queue_rate_per_hour` is the unrestricted rate of one queue."""
+
+    queue_rate_per_hour: int = 20_000
+    control: RateControl = attrs.field(factory=lambda: RateControl(ladder=LADDER))
+
+    # -- the first cut
+
+    def first(self, wish: Decision, signals: SignalProcessor, edge: datetime) -> Decision:
+        """Give a throttle of a provider its first rate, from what was accepted lately; the wish itself if nothing was
+        even attempted (it is then a factor of the unrestricted rate, as it says).
+
+        `edge`: the end of what has been read.
+        """
+        if wish.action is not Action.THROTTLE or wish.target_type is not TargetType.ISP or wish.isp is None:
+            return wish
+        lately = self._lately(signals, wish.isp.value, edge)
+        if lately is None:
+            return wish
+        rung, reason = self._first_rung(lately, named(signals, wish.isp.value, edge))
+        rate = self.control.ladder.rate_of(rung)
+        return attrs.evolve(
+            wish,
+            parameters={
+                **wish.parameters,
+                "factor": round(min(MAX_FACTOR, max(MIN_FACTOR, rate / lately.attempts)), 3),
+                "rung": rung,
+                "rate_per_min": round(rate, 3),
+                "rate_reason": reason,
+                "accepted_per_min": round(lately.accepted, 3),
+                "shares": _shares(signals, wish.isp.value, edge),
+                "shares_at": minute_of(edge),  # they hold from the next minute on
+            },
+        )
+
+    def _first_rung(self, lately: Lately, told: int) -> tuple[int, str]:
+        rules, ladder = self.control.rules, self.control.ladder
+        deepest = max(rules.floor, rules.factor_nothing * lately.attempts)
+        if lately.accepted > 0:
+            rate = lately.accepted * (1 + rules.slack)
+            reason = f"cut to the accepted rate of {lately.accepted:.1f} of {lately.attempts:.1f} a minute"
+        else:
+            rate, reason = deepest, f"cut × {rules.factor_nothing}: nothing is accepted"
+        if told >= NAMED and rules.factor_named * lately.attempts < rate:
+            rate = rules.factor_named * lately.attempts
+            reason = f"cut × {rules.factor_named}: {told} recipients were told of a rate limit"
+        # by a rung at least, also where what was accepted lies just below what was attempted
+        highest = max(0, ladder.rung_below(lately.attempts) - 1)
+        return min(highest, ladder.rung_below(max(rate, deepest))), reason
+
+    def _lately(self, signals: SignalProcessor, label: str, edge: datetime) -> Lately | None:
+        into = edge.timestamp() % 60
+        for minutes in (1, 2, 3, 10):
+            seconds = (minutes - 1) * 60 + into
+            if seconds < 30:
+                continue
+            seen = signals.seen(label, "isp", label, Signal.ATTEMPT, minutes * 60, edge)
+            took = signals.seen(label, "isp", label, Signal.COMPLAINT, minutes * 60, edge).n  # its n: delivered
+            if seen.n >= ENOUGH or (minutes == 10 and seen.n):
+                return Lately(60 * took / seconds, 60 * seen.n / seconds)
+        return None
+
+    # -- every minute
+
+    def steer(self, standing: Sequence[Decision], signals: SignalProcessor, edge: datetime) -> list[RateStep]:
+        """One controller step for every minute that is over since the last one, for each throttle that is in force.
+
+        Throttles under a probe or release, behind a stop, or not confirmed by the host are left alone.
+        """
+        lifting = {one.parameters.get("of") for one in standing if one.action in (Action.PROBE, Action.RELEASE)}
+        stops = [
+            one
+            for one in standing
+            if one.action in (Action.EMERGENCY_HALT, Action.PAUSE_QUEUE)
+            and one.status is not DecisionStatus.PROPOSED
+            and one.id not in lifting
+        ]
+        found = []
+        for one in standing:
+            if one.id in lifting or not _can_be_steered(one):
+                continue
+            if any(stop.isp is one.isp or stop.target_type is TargetType.HOST for stop in stops):
+                continue
+            step = self._steer_one(one, signals, edge)
+            if step is not None:
+                found.append(step)
+        return found
+
+    def _steer_one(self, decision: Decision, signals: SignalProcessor, edge: datetime) -> RateStep | None:
+        state: dict[str, Any] = dict(decision.parameters)
+        assert decision.id is not None
+        assert decision.isp is not None
+        label, applied = decision.isp.value, int(state["applied_rung"])
+        since = minute_of(datetime.fromtimestamp(state["applied_at"], UTC))
+        coming = int(state["rung"])
+        memory = _memory(state)
+        if memory is None:
+            if applied != coming:
+                return None
+            cut = minute_of(decision.at)
+            good = float(state["accepted_per_min"])
+            # whoever was told of the limit before the cut is told ten minutes more: that is no second reason
+            memory = RateMemory(good=good, last_at=since, cut_at=cut, named_at=since)
+            state |= {"was": coming, "changed_at": cut}
+        newest, before, reason, changed = last_whole(edge), coming, "", False
+        for minute in range(max(memory.last_at, newest - KEPT_MINUTES + 1) + 1, newest + 1):
+            in_force = applied == coming and minute > since
+            if not in_force and minute != state["changed_at"] + 1:
+                continue
+            seen = signals.in_minutes(label, "isp", label, Signal.ATTEMPT, range(minute, minute + 1))
+            took = signals.in_minutes(label, "isp", label, Signal.COMPLAINT, range(minute, minute + 1)).n
+            facts = MinuteFacts(
+                minute=minute,
+                rung=coming if in_force else int(state["was"]),
+                next_rung=coming,
+                accepted=took,
+                refused=seen.x,
+                named=named(signals, label, datetime.fromtimestamp(minute * 60 + 60, UTC)),
+            )
+            memory, rung, why = self.control.step(memory, facts)
+            if rung == coming:
+                reason = reason if changed else why
+                continue
+            if in_force:
+                state |= {"was": coming, "changed_at": minute}
+            coming, reason, changed = rung, why, True
+        if not reason and "memory" in decision.parameters:
+            return None
+        if coming != before or self._is_lopsided(state, signals, label, newest):
+            shares = _shares(signals, label, edge)
+            state |= {"shares": shares or state["shares"], "shares_at": minute_of(edge)}
+        rate = self.control.ladder.rate_of(coming)
+        state |= {"rung": coming, "rate_per_min": round(rate, 3), "memory": memory.to_state()}
+        new = {name: value for name, value in state.items() if decision.parameters.get(name) != value}
+        note = reason or "in force: from now on its own minutes steer it"
+        return RateStep(decision.id, coming, round(rate, 3), note, coming != before, new)
+
+    # -- the way out
+
+    def way_out(self, decision: Decision, signals: SignalProcessor, edge: datetime) -> WayOut:
+        """Whether a steered throttle whose lifetime is over may go: its rate does not bind, and what goes out is
+        accepted; or it has climbed to the unrestricted rate. Never on silence."""
+        state = decision.parameters
+        assert decision.isp is not None
+        label, rung, applied = decision.isp.value, int(state["rung"]), int(state["applied_rung"])
+        if decision.status is not DecisionStatus.VERIFIED:
+            return WayOut(False, f"what the host has in force is not known: {decision.status}", Seen())
+        if applied > rung:
+            return WayOut(False, "a cut is under way", Seen())
+        rate = self.control.ladder.rate_of(applied)
+        since = max(minute_of(datetime.fromtimestamp(state["applied_at"], UTC)), int(state["shares_at"]))
+        newest = last_whole(edge)
+        queues = signals.scopes(label, "queue")
+        # no lower bound will do: 375 messages of a backlog went out in a minute when twice what had been attempted
+        # before the cut was taken for enough
+        bound = self.queue_rate_per_hour / 60 * max(1, len(queues))
+        seen = signals.in_minutes(label, "isp", label, Signal.ATTEMPT, _ending(newest, UNBOUND_MINUTES[0]))
+        if rate >= bound and _fine(seen):
+            return WayOut(True, f"it has climbed to {rate:.1f} a minute, the unrestricted rate", seen)
+        if applied != rung:
+            return WayOut(False, "an increase is under way", seen)
+        if newest - since < UNBOUND_MINUTES[0]:
+            return WayOut(False, f"its rate of {rate:.1f} a minute is in force for too short a time", seen)
+        text = ""
+        for minutes in UNBOUND_MINUTES:
+            if minutes > newest - since:
+                break
+            span = _ending(newest, minutes)
+            seen = signals.in_minutes(label, "isp", label, Signal.ATTEMPT, span)
+            if seen.n >= UNUSED * rate * minutes or self._a_queue_binds(state, signals, label, span):
+                text = text or f"still binding: {seen.n} of {rate * minutes:.0f} attempts used in {minutes} minutes"
+                break
+            if _fine(seen):
+                used = f"{seen.n} of {rate * minutes:.0f} attempts used in {minutes} minutes"
+                return WayOut(True, f"it binds no more: {used}, {seen.n - seen.x} of them accepted", seen)
+            if seen.n >= PROBE_FEW_OUTCOMES:
+                text = text or f"{seen.x} of {seen.n} attempts refused in {minutes} minutes"
+        return WayOut(False, text or f"only {seen.n} outcomes: nothing is released on silence", seen)
+
+    def _is_lopsided(self, state: Mapping[str, Any], signals: SignalProcessor, label: str, newest: int) -> bool:
+        """Whether, for ten minutes on these shares, one queue was held back while the rate as a whole did not bind:
+        then it neither climbs nor goes, so the shares have to follow."""
+        if newest - int(state["shares_at"]) < UNBOUND_MINUTES[0]:
+            return False
+        span = _ending(newest, UNBOUND_MINUTES[0])
+        used = signals.in_minutes(label, "isp", label, Signal.ATTEMPT, span).n
+        unbound = used < UNUSED * float(state["rate_per_min"]) * len(span)
+        return unbound and self._a_queue_binds(state, signals, label, span)
+
+    def _a_queue_binds(self, state: Mapping[str, Any], signals: SignalProcessor, label: str, span: range) -> bool:
+        """Whether one queue uses up its part while others leave theirs: its mail would burst out."""
+        parts = parts_of(
+            float(state["rate_per_min"]), state["shares"], self.queue_rate_per_hour, signals.scopes(label, "queue")
+        )
+        for queue, per_hour in parts.items():
+            used = signals.in_minutes(label, "queue", queue, Signal.ATTEMPT, span).n
+            if used >= QUEUE_COUNTS and used >= QUEUE_USED * per_hour / 60 * len(span):
+                return True
+        return False
+
+
+def _fine(seen: Seen) -> bool:
+    """What releases a probe whose time is over releases a throttle: enough outcomes, hardly any of them bad."""
+    return seen.n >= PROBE_FEW_OUTCOMES and seen.share <= 2 * PROBE_TEST.p_good
+
+
+def _ending(newest: int, minutes: int) -> range:
+    return range(newest - minutes + 1, newest + 1)
+
+
+def last_whole(edge: datetime) -> int:
+    """The newest minute that is over for good."""
+    return minute_of(edge - timedelta(seconds=SETTLED_S)) - 1
+
+
+def named(signals: SignalProcessor, label: str, at: datetime) -> int:
+    """Distinct recipients told of a rate limit in the ten minutes before `at`; of several replies, the most."""
+    said = signals.replies(label, "isp", label, at).values()
+    return max((count for kind, count in said if kind == ReplyClass.RATE_LIMIT.value), default=0)
+
+
+def _memory(state: Mapping[str, Any]) -> RateMemory | None:
+    """What the controller remembers; None at the beginning, and of another version's memory."""
+    try:
+        return RateMemory.from_state(state["memory"]) if "memory" in state else None
+    except BadInput:
+        return None
+
+
+def _can_be_steered(decision: Decision) -> bool:
+    return (
+        decision.action is Action.THROTTLE
+        and decision.status is DecisionStatus.VERIFIED
+        and decision.target_type is TargetType.ISP
+        and decision.isp is not None
+        and {"rung", "applied_rung", "applied_at"} <= set(decision.parameters)
+    )
+
+
+def _shares(signals: SignalProcessor, label: str, edge: datetime) -> dict[str, float]:
+    """The queues' shares of the attempts of the last hour."""
+    return shares_of(
+        {
+            queue: signals.seen(label, "queue", queue, Signal.ATTEMPT, 3600, edge).n
+            for queue in signals.scopes(label, "queue")
+        }
+    )
