@@ -6,7 +6,7 @@ only where settings say so, or on the very host whose key the supervisor made in
 
 import gzip
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +20,7 @@ from ignite_domain.governance.accounting import Entry, Rejected, read
 from ignite_domain.governance.ingestor import Ingestor
 from ignite_domain.governance.orchestrator import ModeOf, Orchestrator
 from ignite_domain.governance.ports import AccountingFeed, FeedBatch, GovernanceStore
+from ignite_domain.governance.rules import Rule
 from ignite_domain.governance.signals import COMPLAINT_MEDIAN, SignalProcessor
 from ignite_domain.governance.tally import Tally
 from ignite_domain.governance.tallying import tally
@@ -38,6 +39,8 @@ LOOKED_EVERY: Final = timedelta(minutes=1)
 REPORTED_FOR: Final = timedelta(days=7)
 """How long a complaint rate that a provider reported says something."""
 PRUNE_EVERY: Final = timedelta(days=1)
+RulesInForce = Callable[[datetime], Awaitable[Mapping[AgentKind, Sequence[Rule]]]]
+"""The rule table that holds at an instant of business time, by kind."""
 
 
 def mode_of(governance: GovernanceSettings, pmta: PmtaSettings) -> ModeOf:
@@ -71,9 +74,11 @@ class IngestWorker:
         poll_seconds: float,
         complaint_median: timedelta = COMPLAINT_MEDIAN,
         batch: int = BATCH,
+        policy: RulesInForce | None = None,
     ) -> None:
         self.idle = poll_seconds
         self._batch = batch
+        self._policy = policy
         self._complaint_median = complaint_median
         self._feed = feed
         self._store = store
@@ -102,6 +107,8 @@ class IngestWorker:
             self._ingestor.signals.plan(await self._store.planned())
             self._ingestor.reported = await self._store.reported((now - REPORTED_FOR).date())
             self._planned = now
+        if self._policy is not None:
+            self._ingestor.rules = await self._policy(now)
         ingestor, self._ingestor = self._ingestor, None  # its signals are lost unless the step is saved
         failures: Mapping[str, str] = getattr(self._feed, "failures", {})
         told = self._tell(batches, failures, now)

@@ -32,7 +32,7 @@ from ignite_domain.governance.ports import (
 )
 from ignite_domain.governance.replies import Reply, suppresses
 from ignite_domain.governance.reported import ReportedRate
-from ignite_domain.governance.rules import SUPPRESS_RULE
+from ignite_domain.governance.rules import BY_AGENT, SUPPRESS_RULE, Rule
 from ignite_domain.governance.signals import Outcome, OutcomeKind, SignalProcessor
 from ignite_domain.governance.tally import Tally
 from ignite_domain.governance.words import (
@@ -88,6 +88,7 @@ class Ingestor:
     signals: SignalProcessor
     cold: Mapping[str, str]
     reported: Mapping[str, ReportedRate] = attrs.field(factory=dict)
+    rules: Mapping[AgentKind, Sequence[Rule]] = BY_AGENT
 
     async def __call__(
         self, batches: Sequence[FeedBatch], now: datetime, *, caught_up: bool, tally: Tally | None = None
@@ -117,7 +118,7 @@ class Ingestor:
         standing = await self.store.standing()
         self.signals.observe(gathered.outcomes)
         read_to = None if caught_up or not records else records[-1].logged
-        view = View(self.signals, self.cold, now, read_to, reported=self.reported)
+        view = View(self.signals, self.cold, now, read_to, self.rules, self.reported)
         looking = (*all_agents(), HOST_WATCH) if now - view.edge <= STALE else ()
         wishes = {agent: agent.evaluate(view) for agent in looking}
         wished = [one for many in wishes.values() for one in many]

@@ -224,6 +224,30 @@ class DecisionStore(Protocol):
         """Restrictions that were released at or after `since`."""
 
 
+@attrs.frozen
+class PolicyVersion:
+    """One version of the changes to the rule table, as a person or a file put it in force. Versions count from 1."""
+
+    version: int
+    at: datetime
+    author: str
+    reason: str
+    document: str
+
+
+class PolicyStore(Protocol):
+    """All policies that were ever in force; the newest is in force now. Without any the table is as shipped."""
+
+    async def newest(self, beyond: int = 0) -> PolicyVersion | None:
+        """The newest version if it is above `beyond`, else None."""
+
+    async def versions(self, before: int, limit: int) -> Sequence[PolicyVersion]:
+        """Up to `limit` versions below `before`, newest first."""
+
+    async def add(self, policy: PolicyVersion) -> None:
+        """Put a policy in force. Raises `Conflict` unless its version is the one after the newest."""
+
+
 class GovernanceStore(DecisionStore, Protocol):
     """What the ingestor reads, and the one call that saves a step."""
 

@@ -42,7 +42,10 @@ class Scope(StrEnum):
 
 @attrs.frozen
 class Rule:
-    """One row. `limit` is a share, `window_s` seconds, `z` the quantile of the Wilson bound."""
+    """One row. `limit` is a share, `window_s` seconds, `z` the quantile of the Wilson bound.
+
+    `policy` is the stored policy that changed the row, 0 as it was shipped: it is part of what decisions name.
+    """
 
     name: str
     version: int
@@ -59,10 +62,12 @@ class Rule:
     z: float = 1.96
     replies: frozenset[str] = frozenset()
     parameters: Mapping[str, float] = attrs.field(factory=dict)
+    policy: int = 0
 
     @property
     def id(self) -> str:
-        return f"{self.name}@{self.version}"
+        """`rule@version`; `rule@version.policy` of a row that a stored policy changed."""
+        return f"{self.name}@{self.version}" + (f".{self.policy}" if self.policy else "")
 
 
 _HALF_HOUR: Final = timedelta(minutes=30)
