@@ -1,6 +1,8 @@
 """The HTTP side of a container: routes, hub, gatekeeper and sites put together. Serving is uvicorn's."""
 
 import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
 
 import structlog
 from litestar import Litestar
@@ -8,21 +10,52 @@ from litestar.types import ASGIApp
 
 from ignite_adapters.postgres.migrate import pending
 from ignite_app.container import Container
-from ignite_app.http import accounting, alerts, campaigns, console, flows, reading, site, site_events, tracking
+from ignite_app.http import (
+    accounting,
+    alerts,
+    campaigns,
+    console,
+    flows,
+    isp_pages,
+    reading,
+    site,
+    site_events,
+    tracking,
+)
 from ignite_app.http.accounting import PushDeps
 from ignite_app.http.alerts import AlertDeps
 from ignite_app.http.app import HttpDeps, create_app
 from ignite_app.http.auth import Gatekeeper
 from ignite_app.http.campaigns import CampaignDeps
 from ignite_app.http.flows import FlowDeps
+from ignite_app.http.isp_pages import IspPageDeps
 from ignite_app.http.reading import ReadingDeps
 from ignite_app.http.tracking import TrackingDeps
 from ignite_app.live.hub import Hub
 from ignite_app.settings import PACKAGE
 from ignite_domain.errors import IgniteError
+from ignite_domain.governance.rules import RULES, Rule
+from ignite_domain.governance.steering import Steering
 
 log = structlog.get_logger("ignite.http")
 DASHBOARD = PACKAGE / "dashboard"
+
+
+def _pages(container: Container) -> IspPageDeps:
+    governance = container.settings().governance
+
+    async def rules() -> Sequence[Rule]:
+        return RULES
+
+    return IspPageDeps(
+        container.pool(),
+        container.clock(),
+        rules,
+        Steering(governance.queue_rate_per_hour),
+        container.addresses(),
+        container.cold_by_ip(),
+        timedelta(hours=governance.complaint_median_hours),
+    )
 
 
 def application(container: Container) -> ASGIApp:
@@ -51,6 +84,7 @@ def application(container: Container) -> ASGIApp:
                 *tracking.routes(visits),
                 *site_events.routes(visits),
                 *alerts.routes(AlertDeps(container.alerts(), container.log_book(), container.reported(), clock)),
+                *isp_pages.routes(_pages(container)),
                 *accounting.routes(PushDeps(container.pushed(), container.push_secrets(), clock)),
                 *console.routes(DASHBOARD),
                 hub.handler(),

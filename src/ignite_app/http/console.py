@@ -22,15 +22,21 @@ _CSP: Final = (
 _UNBUILT: Final = """<h1>The dashboard is not built</h1><p>The API works. This installation runs from sources; build
 the pages once with <code>make dashboard</code> and start the server again.</p>"""
 FOREVER_SECONDS: Final = 31_536_000
+PAGES: Final = (
+    *("/", "/agents", "/approvals", "/policy", "/alerts"),
+    *("/isp/{isp:str}", "/decision/{decision:int}", "/ip", "/ip/{ip:str}"),
+)
+"""Paths of the one document: which page they are is the script's to say, so that a deep link can be reloaded."""
 
 
 def routes(folder: Path) -> list[HTTPRouteHandler]:
     """The handlers, for the app factory. `folder` holds index.html and assets/; both are read once, here."""
     built = folder / "index.html"
-    index = built.read_text(encoding="utf-8") if built.is_file() else None
+    # the build names its files relative to the document, which here has addresses of several depths
+    index = built.read_text(encoding="utf-8").replace('"./assets/', '"/assets/') if built.is_file() else None
     files = {file.name: file.read_bytes() for file in (folder / "assets").glob("*")} if index else {}
 
-    @get("/", include_in_schema=False)
+    @get(list(PAGES), include_in_schema=False)
     async def console() -> Response[str]:
         if index is None:
             return page("IGNITE: dashboard not built", _UNBUILT, 503)
