@@ -29,6 +29,7 @@ from ignite_adapters.postgres.imports import PostgresImportLog
 from ignite_adapters.postgres.leases import Lease, lease
 from ignite_adapters.postgres.live import LiveFeed
 from ignite_adapters.postgres.pushed import PushedFiles
+from ignite_adapters.postgres.policies import PostgresPolicyStore
 from ignite_adapters.postgres.report import ReportReader
 from ignite_adapters.postgres.reported import ReportedRates
 from ignite_adapters.postgres.sends import PostgresSendLedger
@@ -44,6 +45,7 @@ from ignite_app.clock import Clock
 from ignite_app.feeds import feeds_of
 from ignite_app.http.group_commit import GroupCommit
 from ignite_app.settings import Settings, VmtaSettings
+from ignite_app.policies.in_force import PolicyInForce
 from ignite_app.workers.campaign import CampaignDriver
 from ignite_app.workers.execute import Executor
 from ignite_app.workers.flow import FlowWorker
@@ -135,6 +137,7 @@ class Container(containers.DeclarativeContainer):
     governance = providers.Factory(PostgresGovernanceStore, pool)
     flows = providers.Factory(PostgresFlowStore, pool)
     commands = providers.Factory(PostgresCommandStore, pool, settings.provided.pmta.host)
+    policies = providers.Factory(PostgresPolicyStore, pool)
     controls = providers.Factory(PostgresInjectionControls, pool, addresses)
     injector = providers.Factory(
         SmtpInjector,
@@ -227,6 +230,11 @@ class Container(containers.DeclarativeContainer):
         complaint_median=providers.Callable(lambda s: timedelta(hours=s.governance.complaint_median_hours), settings),
     )
     execute = providers.Factory(
+        policy=providers.Factory(
+            PolicyInForce,
+            policies,
+            providers.Callable(lambda s: Path(s.governance.policy) if s.governance.policy else None, settings),
+        ),
         Executor,
         commands,
         console,

@@ -180,6 +180,8 @@ class GovernanceSettings:
     queue_rate_per_hour: int = attrs.field(default=20000, validator=_POSITIVE)
 
 
+    # a YAML file of changes to the rule table; it alone makes versions then. Empty: the API does
+    policy: str = ""
 @attrs.frozen
 class CampaignSettings:
     frequency_hours: float = attrs.field(default=72.0, validator=_NOT_NEGATIVE)

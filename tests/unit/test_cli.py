@@ -174,3 +174,55 @@ def test_a_fault_of_ours_among_them_is_not_hidden(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(cli, "app", failing)
     with pytest.raises(ExceptionGroup):
         cli.run(["work"])
+
+
+POLICY = "bounce-rise:\n  at_least: 20\ncomplaint-watch: {enabled: false}\n"
+FAULTY = "bounce-rise:\n  limit: 0.2\nbounce-flod: {}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["check"], 0, "all sound"),
+        (["check", "good.yaml"], 0, "good.yaml: sound, changes 2 of"),
+        (["check", "good.yaml", "bad.yaml"], 1, "bad.yaml:2: bounce-rise.limit: this rule does not look at it"),
+        (["check", "bad.yaml"], 1, "bad.yaml:3: bounce-flod: there is no such rule; do you mean bounce-flood?"),
+        (["check", "none.yaml"], 2, "none.yaml: No such file"),
+        (["explain", "bounce-rise", "--policy", "good.yaml"], 0, "at_least  20  (shipped: 1)"),
+        (["explain", "--policy", "good.yaml"], 0, "* reputation  complaint-watch@1 "),
+        (["explain", "--policy", "bad.yaml"], 2, "bad.yaml:2: bounce-rise.limit"),
+        (["diff", "good.yaml"], 0, "at_least  1 -> 20"),
+        (["diff", "good.yaml", "shipped"], 0, "enabled   false -> true"),
+        (["diff", "good.yaml", "good.yaml"], 0, "no difference"),
+        (["diff", "shipped", "bad.yaml"], 2, "bad.yaml:3: bounce-flod"),
+        (["diff", "good.yaml", "none.yaml"], 2, "none.yaml"),
+        (["diff"], 2, ""),
+    ],
+)
+def test_policies_are_checked_explained_and_held_against_each_other(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, says: str
+) -> None:
+    written("good.yaml", POLICY)
+    written("bad.yaml", FAULTY)
+    assert cli.run(["rules", *arguments]) == code
+    out, err = capsys.readouterr()
+    assert says in (err if code == 2 else out)
+
+
+def test_rules_speak_json(capsys: pytest.CaptureFixture[str]) -> None:
+    written("good.yaml", POLICY)
+    written("bad.yaml", FAULTY)
+    assert cli.run(["rules", "diff", "good.yaml", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == [
+        {"rule": "complaint-watch", "field": "enabled", "from": True, "to": False},
+        {"rule": "bounce-rise", "field": "at_least", "from": 1, "to": 20},
+    ]
+    assert cli.run(["rules", "check", "bad.yaml", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["ok"] is False
+    assert [(one["file"], one["line"], one["key"]) for one in found["faults"]] == [
+        ("bad.yaml", 2, "bounce-rise.limit"),
+        ("bad.yaml", 3, "bounce-flod"),
+    ]
+    assert cli.run(["rules", "--json"]) == 0
+    assert {one["changed"] for one in json.loads(capsys.readouterr().out)} == {False}

@@ -20,7 +20,7 @@ from ignite_app.cli.compose import clock_of, configure, database, opened
 from ignite_app.cli.files import import_lines, refused_lines, require_files
 from ignite_app.cli.main import Config, Json, app, until_signal
 from ignite_app.cli.output import CHECK_FAILS, GOOD, USAGE, emit, instant, say
-from ignite_app.cli.shown import config_lines, mode_in_force, rules_named, status_lines
+from ignite_app.cli.shown import config_lines, mode_in_force, status_lines
 from ignite_app.settings_loader import flatten, load, mask, placed, read_yaml
 from ignite_domain.errors import BadInput, Conflict, PortFailure
 from ignite_domain.imports import BadFile, ImportLog
@@ -229,37 +229,6 @@ def simulator(*, config: Path) -> int:
         asyncio.run(run_simulator(options))
     except OSError as failure:  # a port that is taken, a folder that cannot be made
         raise PortFailure("simulator", failure.strerror or type(failure).__name__, retryable=False) from None
-    return GOOD
-
-
-@app.command
-def rules(what: Literal["check", "explain"] = "explain", *names: str, json: Json = False) -> int:
-    """The table that the 48 agents go by, or the rules that are named. `check` says whether it is sound."""
-    from ignite_domain.governance.rules import RULES, faults
-
-    chosen = rules_named(names)
-    if what == "check":
-        wrong = faults()
-        emit({"ok": not wrong, "faults": wrong}, as_json=json, lines=wrong or [f"{len(RULES)} rules, all sound"])
-        return CHECK_FAILS if wrong else GOOD
-    table = [
-        {
-            "rule": rule.id,
-            "agent": rule.agent,
-            "looks_for": rule.says,
-            "signal": rule.signal,
-            "scope": rule.scope,
-            "test": rule.test,
-            "limit": rule.limit,
-            "at_least": rule.at_least,
-            "window_s": rule.window_s,
-            "action": rule.action,
-            "lifetime_minutes": rule.lifetime.total_seconds() / 60,
-        }
-        for rule in chosen
-    ]
-    lines = [f"{one['agent']:11} {one['rule']:26} {one['action']:17} {one['looks_for']}" for one in table]
-    emit(table, as_json=json, lines=lines)
     return GOOD
 
 

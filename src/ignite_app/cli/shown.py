@@ -8,8 +8,6 @@ import yaml
 from ignite_app.settings import Settings
 from ignite_app.steps import STEP_NAMES
 from ignite_app.workers.ingest import mode_of
-from ignite_domain.errors import BadInput
-from ignite_domain.governance.rules import RULES, Rule
 from ignite_domain.governance.words import AgentKind
 
 
@@ -40,13 +38,3 @@ def status_lines(steps: Mapping[str, int], still_open: Mapping[str, int]) -> lis
     """The counts of the 21 steps with their names, then what is open."""
     told = [f"{name:13} {count:>11,}  {STEP_NAMES[name]}" for name, count in steps.items()]
     return [*told, *(f"{'':13} {count:>11,}  {name.replace('_', ' ')}" for name, count in still_open.items())]
-
-
-def rules_named(names: tuple[str, ...]) -> list[Rule]:
-    """The rules of these names, with or without @version; all if none is named. Raises `BadInput` naming the known."""
-    known = {rule.name: rule for rule in RULES}
-    unknown = [name for name in names if name.partition("@")[0] not in known]
-    if unknown:
-        raise BadInput(f"no rule is called {', '.join(unknown)}; there are {', '.join(known)}")
-    wanted = {name.partition("@")[0] for name in names}
-    return [rule for rule in RULES if not wanted or rule.name in wanted]

@@ -1,0 +1,1 @@
+"""Which policy is in force, and what another one would have decided. What a policy may say is decided in `policy`."""
