@@ -85,8 +85,10 @@ def backtest(
     *,
     charts: bool = False,
     tell: Callable[[str], None] = lambda line: None,
+    watch: Callable[[int, float], None] = lambda records, share: None,
 ) -> Result:
-    """Replay the files under a policy. `tell` hears of progress when it takes long.
+    """Replay the files under a policy. `tell` hears of progress when it takes long, `watch` the same as figures:
+    records so far, and the share of all bytes that has been read.
 
     Raises `BadInput` for a bad policy, a file that is not there, or if no record could be read.
     """
@@ -95,7 +97,7 @@ def backtest(
     counted = Counted()
     replay = Replay(judge)
     drawn = Charts(judge) if charts else None
-    progress = _Progress(sources, counted, tell)
+    progress = _Progress(sources, counted, tell, watch)
     period = period or Period()
     collects = gc.isenabled()
     gc.disable()  # millions of tuples and no cycles among them: looking for some costs a sixth of the time
@@ -122,8 +124,14 @@ def backtest(
 
 
 class _Progress:
-    def __init__(self, sources: Sequence[Source], counted: Counted, tell: Callable[[str], None]) -> None:
-        self._sources, self._counted, self._tell = sources, counted, tell
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        counted: Counted,
+        tell: Callable[[str], None],
+        watch: Callable[[int, float], None],
+    ) -> None:
+        self._sources, self._counted, self._tell, self._watch = sources, counted, tell, watch
         self._began = self._shown = real_seconds()
         self._said = False
         self._size = sum(source.size for source in sources)
@@ -135,6 +143,7 @@ class _Progress:
             done = sum(source.position for source in self._sources)
             share = f", {100 * done / self._size:.0f} %" if self._size else ""
             self._tell(f"{self._counted.records:,} records, {self._rate(now):,.0f}/s{share}")
+            self._watch(self._counted.records, done / self._size if self._size else 0.0)
 
     def close(self) -> None:
         if self._said:
