@@ -27,6 +27,7 @@ from ignite_adapters.postgres.flows import PostgresFlowStore
 from ignite_adapters.postgres.governance import PostgresGovernanceStore
 from ignite_adapters.postgres.imports import PostgresImportLog
 from ignite_adapters.postgres.leases import Lease, lease
+from ignite_adapters.postgres.limiters import PostgresLimiters
 from ignite_adapters.postgres.live import LiveFeed
 from ignite_adapters.postgres.pushed import PushedFiles
 from ignite_adapters.postgres.policies import PostgresPolicyStore
@@ -51,6 +52,7 @@ from ignite_app.workers.execute import Executor
 from ignite_app.workers.flow import FlowWorker
 from ignite_app.workers.ingest import IngestWorker, mode_of
 from ignite_app.workers.learn import LearnWorker
+from ignite_app.workers.limiters import LimiterWatch
 from ignite_app.workers.normalize import Normalizer
 from ignite_app.workers.partitions import PartitionKeeper
 from ignite_app.workers.send import BatchSendWorker
@@ -262,6 +264,15 @@ class Container(containers.DeclarativeContainer):
         skew=providers.Callable(lambda s: timedelta(seconds=s.accounting.skew_seconds), settings),
         quiet=providers.Callable(lambda s: timedelta(minutes=s.alerts.repeat_minutes), settings),
     )
+    limiters = providers.Factory(
+        LimiterWatch,
+        mx,
+        providers.Factory(PostgresLimiters, pool),
+        alerts,
+        clock,
+        hours=settings.provided.dns.brand_check_hours,
+        concurrency=settings.provided.dns.concurrency,
+    )
     partitions = providers.Factory(
         PartitionKeeper,
         pool,
@@ -282,6 +293,7 @@ WORKERS: dict[str, str] = {
     "ingest": "ingest",
     "execute": "execute",
     "watch": "watch",
+    "limiters": "limiters",
     "partitions": "partitions",
 }
 """Worker names (`ignite work NAME…`) and their providers."""

@@ -77,6 +77,8 @@ class DnsSettings:
     nameserver: str = ""  # "ip:port"; empty: the system's resolver
     timeout_seconds: float = attrs.field(default=5.0, validator=_POSITIVE)
     concurrency: int = attrs.field(default=100, validator=_POSITIVE)
+    # how often the brands' own domains are asked for: a move to other MX hosts is an alert
+    brand_check_hours: float = attrs.field(default=12.0, validator=_POSITIVE)
 
 
 @attrs.frozen

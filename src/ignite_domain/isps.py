@@ -49,6 +49,11 @@ _FIRST_LABEL: Final[dict[str, Isp]] = {
 _FOREIGN: Final[frozenset[str]] = frozenset({"yahoo.co.jp", "yahoo.ne.jp"})
 """Look like a brand and are run by someone else (yahoo.co.jp is not Yahoo Inc)."""
 
+BRAND_DOMAINS: Final[dict[str, Isp]] = (
+    _BY_DOMAIN | {f"{name}.com": isp for name, isp in _FIRST_LABEL.items()} | {"rr.com": Isp.CHARTER}
+)
+"""The brands' own domains, country endings left out: those whose MX hosts are worth watching."""
+
 _MX: Final[tuple[tuple[str, str, Isp | None], ...]] = (
     # suffix of the MX host, limiter group, brand of a domain that is hosted there
     (".google.com", "gmail", Isp.GMAIL),
