@@ -1,6 +1,7 @@
 """What a reply means: other people's labels, the ISP facts page typed by hand, and what must hold for any text."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -200,3 +201,16 @@ def test_a_message_that_expired_kills_no_address_whatever_reply_it_quotes(status
     assert (said.kind, said.hard) == (ReplyClass.NETWORK, False)
     assert suppresses(said) is None
     assert classify("5.1.1", "550 5.1.1 user unknown").hard
+
+
+@pytest.mark.foreign_data
+def test_every_disagreement_with_a_label_stands_in_the_docs(foreign_fixtures: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "replies.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| `([\w-]+)` \|", page, re.MULTILINE))
+    differ = {
+        case["id"]
+        for file in FILES
+        for case, reply in cases(foreign_fixtures, file)
+        if reply.hard != case["hard"] or (case["kind"] and reply.kind not in (case["kind"], *case.get("also", ())))
+    }
+    assert listed == differ
