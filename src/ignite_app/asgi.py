@@ -9,6 +9,7 @@ from litestar import Litestar
 from litestar.types import ASGIApp
 
 from ignite_adapters.postgres.migrate import pending
+from ignite_adapters.postgres.reading import ReadingRoom
 from ignite_app.container import Container
 from ignite_app.http import (
     accounting,
@@ -16,7 +17,9 @@ from ignite_app.http import (
     campaigns,
     console,
     flows,
+    governance,
     isp_pages,
+    policy,
     reading,
     site,
     site_events,
@@ -28,13 +31,17 @@ from ignite_app.http.app import HttpDeps, create_app
 from ignite_app.http.auth import Gatekeeper
 from ignite_app.http.campaigns import CampaignDeps
 from ignite_app.http.flows import FlowDeps
+from ignite_app.http.governance import GovernanceDeps
 from ignite_app.http.isp_pages import IspPageDeps
+from ignite_app.http.policy import PolicyDeps
 from ignite_app.http.reading import ReadingDeps
 from ignite_app.http.tracking import TrackingDeps
 from ignite_app.live.hub import Hub
+from ignite_app.policies.in_force import policy_of
+from ignite_app.policies.trial import PolicyTrials, logs_of
 from ignite_app.settings import PACKAGE
 from ignite_domain.errors import IgniteError
-from ignite_domain.governance.rules import RULES, Rule
+from ignite_domain.governance.rules import Rule
 from ignite_domain.governance.steering import Steering
 
 log = structlog.get_logger("ignite.http")
@@ -42,10 +49,10 @@ DASHBOARD = PACKAGE / "dashboard"
 
 
 def _pages(container: Container) -> IspPageDeps:
-    governance = container.settings().governance
+    governance, policies = container.settings().governance, container.policies()
 
     async def rules() -> Sequence[Rule]:
-        return RULES
+        return policy_of(await policies.newest()).rules
 
     return IspPageDeps(
         container.pool(),
@@ -63,6 +70,7 @@ def application(container: Container) -> ASGIApp:
     settings, clock = container.settings(), container.clock()
     dsn = container.dsn()
     hub = Hub(container.live_feed(), settings.api.live_queue)
+    trials = PolicyTrials(logs_of(settings), clock)
     visits = TrackingDeps(container.tracking(), container.record_hits(), clock)
 
     async def ready() -> dict[str, str]:
@@ -85,12 +93,24 @@ def application(container: Container) -> ASGIApp:
                 *site_events.routes(visits),
                 *alerts.routes(AlertDeps(container.alerts(), container.log_book(), container.reported(), clock)),
                 *isp_pages.routes(_pages(container)),
+                *governance.routes(
+                    GovernanceDeps(
+                        container.modes(),
+                        container.persons(),
+                        ReadingRoom(container.pool()),
+                        clock,
+                        container.addresses(),
+                    )
+                ),
+                *policy.routes(
+                    PolicyDeps(container.policies(), trials, clock, from_file=bool(settings.governance.policy))
+                ),
                 *accounting.routes(PushDeps(container.pushed(), container.push_secrets(), clock)),
                 *console.routes(DASHBOARD),
                 hub.handler(),
             ],
             ready=ready,
-            lifespan=[hub.lifespan],
+            lifespan=[hub.lifespan, trials.lifespan],
         )
     )
     return site.OwnedSite(api, container.tracking(), DASHBOARD)

@@ -29,8 +29,10 @@ from ignite_adapters.postgres.imports import PostgresImportLog
 from ignite_adapters.postgres.leases import Lease, lease
 from ignite_adapters.postgres.limiters import PostgresLimiters
 from ignite_adapters.postgres.live import LiveFeed
-from ignite_adapters.postgres.pushed import PushedFiles
+from ignite_adapters.postgres.modes import PostgresModesStore
+from ignite_adapters.postgres.persons import PostgresPersons
 from ignite_adapters.postgres.policies import PostgresPolicyStore
+from ignite_adapters.postgres.pushed import PushedFiles
 from ignite_adapters.postgres.report import ReportReader
 from ignite_adapters.postgres.reported import ReportedRates
 from ignite_adapters.postgres.sends import PostgresSendLedger
@@ -45,8 +47,8 @@ from ignite_adapters.verifier import HttpAddressVerifier
 from ignite_app.clock import Clock
 from ignite_app.feeds import feeds_of
 from ignite_app.http.group_commit import GroupCommit
-from ignite_app.settings import Settings, VmtaSettings
 from ignite_app.policies.in_force import PolicyInForce
+from ignite_app.settings import Settings, VmtaSettings
 from ignite_app.workers.campaign import CampaignDriver
 from ignite_app.workers.execute import Executor
 from ignite_app.workers.flow import FlowWorker
@@ -61,9 +63,9 @@ from ignite_app.workers.warmup import WarmupPlanner, cold_pairs
 from ignite_app.workers.watch import Channel, Watch
 from ignite_domain.campaigns import ResolveDoubts, SendBatch
 from ignite_domain.experiments import DecideTests
+from ignite_domain.governance.modes import Modes
 from ignite_domain.governance.orchestrator import Orchestrator
 from ignite_domain.governance.steering import Steering
-from ignite_domain.governance.words import AgentKind
 from ignite_domain.imports import ImportBucket
 from ignite_domain.tracking import LinkCodec, RecordHits, TrackingService
 from ignite_domain.warmup.scheduler import WarmupScheduler
@@ -123,8 +125,7 @@ class Container(containers.DeclarativeContainer):
     cold = providers.Callable(lambda vmtas: tuple(vmta.name for vmta in vmtas if vmta.cold), vmtas)
     pairs = providers.Callable(cold_pairs, vmtas)
     frequency = providers.Callable(lambda s: timedelta(hours=s.campaign.frequency_hours), settings)
-    agent_mode = providers.Callable(lambda s: mode_of(s.governance, s.pmta), settings)
-    executor_mode = providers.Callable(lambda of: of(AgentKind.THROTTLE, None), agent_mode)
+    default_mode = providers.Callable(lambda s: mode_of(s.governance, s.pmta), settings)
 
     # --- adapters
     bucket = providers.Singleton(_bucket, settings)
@@ -137,9 +138,11 @@ class Container(containers.DeclarativeContainer):
     campaign_reader = providers.Factory(CampaignReader, pool)
     ledger = providers.Factory(PostgresSendLedger, pool, frequency=frequency)
     governance = providers.Factory(PostgresGovernanceStore, pool)
+    policies = providers.Factory(PostgresPolicyStore, pool)
+    modes = providers.Factory(PostgresModesStore, pool, default_mode)
+    persons = providers.Factory(PostgresPersons, pool)
     flows = providers.Factory(PostgresFlowStore, pool)
     commands = providers.Factory(PostgresCommandStore, pool, settings.provided.pmta.host)
-    policies = providers.Factory(PostgresPolicyStore, pool)
     controls = providers.Factory(PostgresInjectionControls, pool, addresses)
     injector = providers.Factory(
         SmtpInjector,
@@ -221,28 +224,30 @@ class Container(containers.DeclarativeContainer):
         governance,
         providers.Factory(
             Orchestrator,
-            agent_mode,
+            providers.Callable(lambda mode: Modes(mode).of, default_mode),
             settings.provided.governance.max_stop_share,
             providers.Callable(lambda s: timedelta(seconds=s.governance.min_dwell_seconds), settings),
             providers.Callable(lambda s: Steering(s.governance.queue_rate_per_hour), settings),
+            approval=providers.Callable(lambda s: timedelta(minutes=s.governance.approval_minutes), settings),
         ),
         cold_by_ip,
         clock,
         poll_seconds=settings.provided.pmta.accounting_poll_seconds,
         complaint_median=providers.Callable(lambda s: timedelta(hours=s.governance.complaint_median_hours), settings),
-    )
-    execute = providers.Factory(
+        modes=modes,
         policy=providers.Factory(
             PolicyInForce,
             policies,
             providers.Callable(lambda s: Path(s.governance.policy) if s.governance.policy else None, settings),
         ),
+    )
+    execute = providers.Factory(
         Executor,
         commands,
         console,
         providers.Callable(_taker, dsn, "execute"),
         clock,
-        mode=executor_mode,
+        modes=modes,
         vmtas=addresses,
         base_rate=settings.provided.governance.queue_rate_per_hour,
         idle=settings.provided.governance.apply_poll_seconds,

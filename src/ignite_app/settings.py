@@ -173,6 +173,8 @@ class AlertSettings:
 class GovernanceSettings:
     mode: Mode | None = None  # None: act on the host key the supervisor generated in this run, else observe
     generated_host_key: str = ""  # set by the supervisor alone
+    # how long a decision waits for a person before it falls to the safe side
+    approval_minutes: float = attrs.field(default=15.0, validator=_POSITIVE)
     max_stop_share: float = attrs.field(default=0.25, validator=[attrs.validators.gt(0), attrs.validators.le(1)])
     min_dwell_seconds: float = attrs.field(default=600.0, validator=_NOT_NEGATIVE)
     # half of the complaints come later than this after delivery
@@ -180,10 +182,10 @@ class GovernanceSettings:
     apply_poll_seconds: float = attrs.field(default=15.0, validator=_POSITIVE)
     # the unrestricted rate of one queue, written to the include file
     queue_rate_per_hour: int = attrs.field(default=20000, validator=_POSITIVE)
-
-
     # a YAML file of changes to the rule table; it alone makes versions then. Empty: the API does
     policy: str = ""
+
+
 @attrs.frozen
 class CampaignSettings:
     frequency_hours: float = attrs.field(default=72.0, validator=_NOT_NEGATIVE)

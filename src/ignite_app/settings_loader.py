@@ -67,15 +67,10 @@ def _yes_no(value: Any, _: type) -> bool:
     return word in _TRUE
 
 
-MODES: Final = tuple(mode for mode in Mode if mode is not Mode.APPROVE)
-"""What `governance.mode` may be: nobody could approve anything yet."""
-
-
 def _mode(value: Any, _: type) -> Mode:
-    if value in MODES:
+    if value in tuple(Mode):
         return Mode(value)
-    yet = "approve is not available yet; " if value == Mode.APPROVE else ""
-    raise ValueError(f"{yet}expected one of {', '.join(MODES)}")
+    raise ValueError(f"expected one of {', '.join(Mode)}")
 
 
 def _converter() -> cattrs.Converter:

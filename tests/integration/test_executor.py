@@ -15,6 +15,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from contracts.ssh_host import WrapperHost, serving
+from ignite_adapters.memory.modes import MemoryModes
 from ignite_adapters.memory.pmta import MemoryPmta
 from ignite_adapters.pmta.ssh import SshConsole
 from ignite_adapters.postgres.commands import PostgresCommandStore, PostgresInjectionControls
@@ -69,7 +70,13 @@ def time() -> Time:
 
 def executor(pool: Pool, console: PmtaConsole, time: Time, mode: Mode = Mode.ACT) -> Executor:
     return Executor(
-        PostgresCommandStore(pool, "host"), console, alone, time.clock(), mode=mode, vmtas=VMTAS, base_rate=20000
+        PostgresCommandStore(pool, "host"),
+        console,
+        alone,
+        time.clock(),
+        modes=MemoryModes(mode),
+        vmtas=VMTAS,
+        base_rate=20000,
     )
 
 

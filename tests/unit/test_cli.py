@@ -66,13 +66,13 @@ def test_what_config_prints_are_settings_again(capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize("command", ["config", "work", "check", "status"])
-def test_a_mode_that_is_not_there_yet_is_refused_before_anything_runs(
+def test_a_mode_that_does_not_exist_is_refused_before_anything_runs(
     capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
-    path = written("ignite.yaml", "governance:\n  mode: approve\n")
+    path = written("ignite.yaml", "governance:\n  mode: ask\n")
     assert cli.run([command, "--config", path]) == 2
     out, err = capsys.readouterr()
-    said = "ignite.yaml:2: governance.mode: approve is not available yet; expected one of observe, shadow, act"
+    said = "ignite.yaml:2: governance.mode: expected one of observe, shadow, approve, act"
     assert (out, err.splitlines()[-1].strip()) == ("", said)
 
 

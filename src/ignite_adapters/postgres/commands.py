@@ -13,8 +13,10 @@ import attrs
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
+from ignite_adapters.postgres.decisions import LIVE_COLUMNS, live_of
 from ignite_adapters.postgres.events import append
 from ignite_adapters.postgres.pool import Pool, transaction
+from ignite_domain.governance.approvals import LIFTS
 from ignite_domain.governance.desired import closed_jobs, closed_vmtas
 from ignite_domain.governance.reconcile import Planned, Stamp, Turned, turns_on
 from ignite_domain.governance.words import (
@@ -25,6 +27,7 @@ from ignite_domain.governance.words import (
     Decision,
     DecisionStatus,
     Mode,
+    OnDeadline,
     TargetType,
 )
 from ignite_domain.isps import Isp
@@ -35,7 +38,7 @@ ROLLBACK: Final = "rollback"
 DECISION_COLUMNS: Final = (
     "id, at, until, isp, agent, action, target_type, target, reason, rule, evidence, "
     "parameters || case when undoes is null then '{}'::jsonb else jsonb_build_object('of', undoes) end, "
-    "status, generation"
+    "status, deadline, on_deadline, author, author_reason, generation"
 )
 _STANDING: Final = (
     f"select {DECISION_COLUMNS} from mailing_engine_decisions "  # noqa: S608  # constants of ours
@@ -69,13 +72,21 @@ insert into mailing_engine_commands
        (host, knob, generation, decision_id, argv, stdin_sha256, state, created_at)
 values (%s, %s, %s, %s, %s, %s, 'pending', %s) returning id
 """
-_STAMP: Final = """
+_STAMP: Final = f"""
 update mailing_engine_decisions d
    set status = %(status)s, status_note = %(note)s, generation = coalesce(%(generation)s, d.generation),
        ended_at = case when %(ended)s then %(now)s else d.ended_at end
  where d.id = %(id)s and d.status = any(%(standing)s) and d.ended_at is null
-returning at, isp, agent, action, target_type, target, reason, rule, mode, until, undoes
-"""
+returning {LIVE_COLUMNS}, undoes
+"""  # noqa: S608  # constants of ours
+# A decision that was never sent and must not be: what restricts is a proposal again, what loosens is rejected.
+_WITHDRAW: Final = f"""
+update mailing_engine_decisions
+   set status = case when action = any(%(lifts)s) then 'rejected' else 'proposed' end, status_note = %(note)s,
+       ended_at = case when action = any(%(lifts)s) then %(now)s end, deadline = null, on_deadline = null
+ where id = %(id)s and status = 'approved' and generation is null and ended_at is null
+returning {LIVE_COLUMNS}
+"""  # noqa: S608  # constants of ours
 
 _RUNG: Final = """
 update mailing_engine_decisions
@@ -128,6 +139,17 @@ class PostgresCommandStore:
                 "update mailing_engine_decisions set status_note = %s where id = %s and status = 'proposed'",
                 [(note, number) for number, note in notes.items()],
             )
+
+    async def withdraw(self, notes: Mapping[int, str], now: datetime) -> None:
+        """Take back decisions that nothing was sent for yet, each with why."""
+        async with transaction(self._pool) as conn:
+            live = []
+            for number, note in sorted(notes.items()):
+                values = {"id": number, "note": note, "lifts": [one.value for one in LIFTS], "now": now}
+                row = await (await conn.execute(_WITHDRAW, values)).fetchone()
+                if row is not None:
+                    live.append(live_of(row, now))
+            await append(conn, (), decisions=live)
 
     async def turned(self) -> dict[str, Turned]:
         """What the outbox last knows of every knob of this host."""
@@ -240,14 +262,10 @@ class PostgresCommandStore:
         row = await (await conn.execute(_STAMP, values)).fetchone()
         if row is None:
             return None
-        _, isp, agent, action, target_type, target, reason, rule, mode, until, undoes = row
-        if stamp.ended and undoes is not None:
-            await conn.execute(_ENDED, {**values, "undone": undoes})
-        return {
-            "id": stamp.decision, "isp": isp, "agent": agent, "action": action, "target_type": target_type,
-            "target": target, "status": stamp.status.value, "reason": reason, "rule": rule, "mode": mode,
-            "until": until.isoformat(),
-        }  # fmt: skip
+        if stamp.ended and row[-1] is not None:
+            await conn.execute(_ENDED, {**values, "undone": row[-1]})
+        _, isp, data = live_of(row[:-1], now)
+        return {"isp": isp, **data}
 
     async def _drop_pending(self, conn: AsyncConnection[Any]) -> None:
         await conn.execute("delete from mailing_engine_commands where host = %s and state = 'pending'", (self._host,))
@@ -292,7 +310,9 @@ async def _standing(conn: AsyncConnection[Any], actions: Iterable[Action]) -> li
 
 
 def decision_of(row: Sequence[Any]) -> Decision:
-    number, at, until, isp, agent, action, target_type, target, reason, rule, evidence, parameters, status, _ = row
+    """A row of `DECISION_COLUMNS`; its last column, the generation, is not the decision's."""
+    number, at, until, isp, agent, action, target_type, target, reason, rule, evidence, parameters = row[:12]
+    status, deadline, on_deadline, author, author_reason, _ = row[12:]
     return Decision(
         at=at,
         until=until,
@@ -307,4 +327,8 @@ def decision_of(row: Sequence[Any]) -> Decision:
         parameters=parameters,
         status=DecisionStatus(status),
         id=number,
+        deadline=deadline,
+        on_deadline=OnDeadline(on_deadline) if on_deadline else None,
+        by=author,
+        person_reason=author_reason,
     )

@@ -30,17 +30,25 @@ select id, original_key, processed_key, case when status = 'done' and rejected >
        updated, unchanged, rejected, rejected_by_reason, started_at, finished_at
   from data_import_log where id < %(before)s order by id desc limit %(limit)s
 """
-_DECISIONS: Final = """
+_DECISION_LIST: Final = """
 select id, at, until, isp, agent, action, target_type, target, reason, rule, mode, status, status_note, evidence,
-       parameters, undoes, ended_at
+       parameters, undoes, ended_at, status = 'proposed' and ended_at is null and deadline is not null as awaits,
+       deadline, on_deadline, author as "by", author_reason as person_reason
   from mailing_engine_decisions
+"""
+_DECISION: Final = _DECISION_LIST + " where id = %(decision)s"
+_DECISIONS: Final = (
+    _DECISION_LIST
+    + """
  where id < %(before)s
+   and (not %(awaiting)s::boolean or (status = 'proposed' and ended_at is null and deadline is not null))
    and (%(isp)s::text is null or coalesce(isp, 'elsewhere') = %(isp)s)
    and (%(agent)s::text is null or agent = %(agent)s)
    and (%(actions)s::text[] is null or action = any(%(actions)s))
    and (not %(standing)s::boolean or (status = any(%(in_force)s) and ended_at is null and action <> %(suppress)s))
  order by id desc limit %(limit)s
 """
+)
 _SUPPRESSING: Final = """
 select coalesce(isp, 'elsewhere') as isp, count(*) as decisions, max(at) as last,
        coalesce(sum((evidence->>'recipients')::bigint), 0)::bigint as addresses
@@ -151,9 +159,10 @@ class ReadingRoom:
         actions: Sequence[str] | None = None,
         *,
         standing: bool = False,
+        awaiting: bool = False,
     ) -> list[Row]:
         """Newest first. `isp` "elsewhere" finds those of no provider of ours; `standing` those in force, in which
-        suppressions, that last a year, are not counted."""
+        suppressions, that last a year, are not counted; `awaiting` those that wait for a person."""
         return await self._rows(
             _DECISIONS,
             before=before,
@@ -162,9 +171,15 @@ class ReadingRoom:
             agent=agent,
             actions=None if actions is None else list(actions),
             standing=standing,
+            awaiting=awaiting,
             in_force=[status.value for status in STANDING],
             suppress=Action.SUPPRESS.value,
         )
+
+    async def decision(self, number: int) -> Row | None:
+        """One of them; None if there is no such decision."""
+        rows = await self._rows(_DECISION, decision=number)
+        return rows[0] if rows else None
 
     async def suppressing(self) -> list[Row]:
         """How many addresses suppression agents took out, by provider: `isp decisions addresses last`."""

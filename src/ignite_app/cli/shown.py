@@ -8,7 +8,6 @@ import yaml
 from ignite_app.settings import Settings
 from ignite_app.steps import STEP_NAMES
 from ignite_app.workers.ingest import mode_of
-from ignite_domain.governance.words import AgentKind
 
 
 def mode_in_force(settings: Settings) -> dict[str, str]:
@@ -22,7 +21,7 @@ def mode_in_force(settings: Settings) -> dict[str, str]:
         why = "no mode is set, and the host key was made by this very run"
     else:
         why = "no mode is set, and the pinned host key was not made by this run"
-    return {"governance.mode": mode_of(governance, pmta)(AgentKind.THROTTLE, None).value, "because": why}
+    return {"governance.mode": mode_of(governance, pmta).value, "because": why}
 
 
 def config_lines(shown: Mapping[str, Any], effective: Mapping[str, str]) -> list[str]:

@@ -14,7 +14,6 @@ from ignite_adapters.postgres.reading import ReadingRoom, Row, loop_counts
 from ignite_app.clock import Clock
 from ignite_app.http.bodies import decode
 from ignite_domain.errors import BadInput, NotFound
-from ignite_domain.governance.rules import RULES, Rule
 from ignite_domain.governance.signals import ELSEWHERE
 from ignite_domain.governance.words import Action, AgentKind
 from ignite_domain.isps import Isp
@@ -60,19 +59,6 @@ def _one_of(field: str, text: str | None, words: Iterable[str]) -> str | None:
     if text is not None and text not in (known := [str(word) for word in words]):
         raise BadInput(f"{field}: must be one of {', '.join(known)}")
     return text
-
-
-def _rule(rule: Rule) -> dict[str, Any]:
-    return {
-        "id": rule.id,
-        "agent": rule.agent,
-        "says": rule.says,
-        "signal": rule.signal,
-        "scope": rule.scope,
-        "action": rule.action,
-        "parameters": dict(rule.parameters),
-        "lifetime_s": rule.lifetime.total_seconds(),
-    }
 
 
 def _hash(text: str) -> str:
@@ -136,11 +122,12 @@ def routes(deps: ReadingDeps) -> list[Any]:
         agent: FromQuery[str | None] = None,
         action: FromQuery[str | None] = None,
         standing: FromQuery[bool] = False,
+        awaiting: FromQuery[bool] = False,
     ) -> dict[str, Any]:
-        """What agents decided, newest first, with reason, rule and evidence.
+        """What agents and people decided, newest first, with reason, rule and evidence.
 
         `isp`: a provider, or `elsewhere` for decisions of none; `action`: one or several, by commas; `standing`:
-        only what is in force now, suppressions left out.
+        only what is in force now, suppressions left out; `awaiting`: only what waits for a person.
         """
         rows = await room.decisions(
             _key(before),
@@ -149,6 +136,7 @@ def routes(deps: ReadingDeps) -> list[Any]:
             _one_of("agent", agent, AgentKind),
             None if action is None else [_one_of("action", one, Action) or "" for one in action.split(",")],
             standing=standing,
+            awaiting=awaiting,
         )
         return _page(rows, limit)
 
@@ -156,11 +144,6 @@ def routes(deps: ReadingDeps) -> list[Any]:
     async def suppressing() -> dict[str, Any]:
         """How many addresses suppression agents took out, by provider."""
         return {"items": await room.suppressing(), "next": None}
-
-    @get("/api/v1/rules", tags=["agents"])
-    async def rules() -> dict[str, Any]:
-        """The table that the agents go by, as `ignite rules explain` prints it."""
-        return {"items": [_rule(rule) for rule in RULES], "next": None}
 
     @get("/api/v1/decisions/{decision:int}/commands", tags=["decisions"])
     async def commands(decision: FromPath[int]) -> dict[str, Any]:
@@ -217,7 +200,6 @@ def routes(deps: ReadingDeps) -> list[Any]:
         commands,
         rates,
         agents,
-        rules,
         signals,
         feeds,
     ]

@@ -24,22 +24,26 @@ from ignite_domain.governance.commands import PmtaCommand, Verb
 from ignite_domain.governance.console_port import PmtaConsole
 from ignite_domain.governance.desired import INCLUDE, RELOAD, Desired, Knob, Topology, desired
 from ignite_domain.governance.host_state import QUESTIONS, HostState, MissingPath, read
+from ignite_domain.governance.modes import Modes, ModesStore, Say, says
 from ignite_domain.governance.reconcile import Planned, describe, in_force, plan, stamps, turns_on
-from ignite_domain.governance.words import Decision, DecisionStatus, Mode
+from ignite_domain.governance.steering import LADDER
+from ignite_domain.governance.words import Decision, DecisionStatus
 
 log = structlog.get_logger("ignite.execute")
 
-ACTS: Final = frozenset({Mode.ACT, Mode.APPROVE})
-"""Modes in which a decision that stands is carried out (under `approve` a person has made it stand)."""
+_Pair = tuple[Decision, int | None]
+"""A decision that stands, and the generation of commands that carried it."""
+OPENS: Final = frozenset({Say.CARRY, Say.KEEP})
+"""What a command may be sent for."""
 
 
 class Executor:
     """Worker `execute`, one per PMTA host.
 
-    `take_lease` tries once and yields None if another process governs the host. `mode` observe sends
-    nothing and does not even connect; shadow reads the host and writes on each proposal what would have
-    been sent. `vmtas` maps the names of our VMTAs to their addresses. `base_rate`: messages per hour of an
-    unrestricted queue.
+    `take_lease` tries once and yields None if another process governs the host. `modes` are looked up at every step,
+    and again right before anything is sent: what they say may be sent for a decision is decided there. Where nothing
+    may, the host is not even asked; in shadow it is read, and each proposal told what would have been sent. `vmtas`
+    maps the names of our VMTAs to their addresses. `base_rate`: messages per hour of an unrestricted queue.
     """
 
     name = "execute"
@@ -51,7 +55,7 @@ class Executor:
         take_lease: TakeLease,
         clock: Clock,
         *,
-        mode: Mode,
+        modes: ModesStore,
         vmtas: Mapping[str, str],
         base_rate: int,
         idle: float = 15.0,
@@ -61,7 +65,7 @@ class Executor:
         self._console = console
         self._take_lease = take_lease
         self._clock = clock
-        self._mode = mode
+        self._modes = modes
         self._vmtas = dict(vmtas)
         self._base_rate = base_rate
         self._stack = AsyncExitStack()
@@ -72,7 +76,12 @@ class Executor:
         self._complaint = ""
 
     async def step(self) -> int:
-        if self._mode is Mode.OBSERVE or not await self._alone():
+        modes = await self._modes.load()
+        pairs = await self._store.standing()
+        said = _says(pairs, modes)
+        await self._withdraw(pairs, said, modes)
+        acting = modes.act_somewhere or bool(OPENS & set(said.values()))
+        if not (acting or modes.shadow_somewhere) or not await self._alone():
             return 0
         try:
             host = await self._read()
@@ -85,7 +94,8 @@ class Executor:
             self._complain("execute.not_connected", failure.detail)
             return 0
         self._complaint = ""
-        return await self._act(host) if self._mode in ACTS else await self._tell(host)
+        told = await self._tell(host) if modes.shadow_somewhere else 0
+        return told + (await self._act(host) if acting else 0)
 
     async def close(self) -> None:
         """Give the lease back and close the connection."""
@@ -95,16 +105,20 @@ class Executor:
 
     async def _act(self, host: HostState) -> int:
         await self._resolve(host)
-        decisions = [decision for decision, _ in await self._store.standing()]
+        modes = await self._modes.load()
+        pairs = await self._store.standing()
+        said = _says(pairs, modes)
+        decisions = [_frozen(one, said) for one, _ in pairs if said.get(one.id or 0) is not Say.WITHHOLD]
         turned = await self._store.turned()
         held = {name: last.decision for name, last in turned.items() if last.on and last.decision is not None}
         wanted = self._desired(decisions, host, held)
-        due = plan(wanted, host, turned, self._clock.now(), install=not self._installed)
+        install = not self._installed and modes.act_somewhere and not modes.stopped_everywhere
+        due = allowed(plan(wanted, host, turned, self._clock.now(), install=install), said, modes)
         if due:
             await self._apply(due)
             host = await self._read()
             turned = await self._store.turned()
-        # only decisions that were planned for: what came since has no knob yet, and no word
+        # only decisions that were planned for: what came since, or is withheld, has no knob, and no word
         known = {decision.id for decision in decisions}
         standing = [pair for pair in await self._store.standing() if pair[0].id in known]
         read_backs = {row.id: _read_back(row, host) for row in await self._store.unread()}
@@ -114,6 +128,16 @@ class Executor:
         for word in words:
             log.info("execute.decision", decision=word.decision, status=word.status.value, note=word.note)
         return len(due)
+
+    async def _withdraw(self, pairs: Sequence[_Pair], said: Mapping[int, Say], modes: Modes) -> None:
+        """What was approved and never sent when a stop or another mode came is a proposal again."""
+        notes = {}
+        for one, _ in pairs:
+            if one.id is not None and said[one.id] is Say.WITHHOLD:
+                why = modes.stop_of(one.isp) or f"mode {modes.of(one.agent, one.isp)}"
+                notes[one.id] = f"{why}, before it was sent: recorded, not acted on"
+        if notes:
+            await self._store.withdraw(notes, self._clock.now())
 
     async def _tell(self, host: HostState) -> int:
         """Shadow: write on each proposal the lines it would have sent, alone and on a host without others."""
@@ -219,6 +243,38 @@ class Executor:
         if self._lease is None:
             await self._stack.aclose()
         return self._lease is not None
+
+
+def _says(pairs: Sequence[_Pair], modes: Modes) -> dict[int, Say]:
+    return says([(decision, generation is not None) for decision, generation in pairs], modes)
+
+
+def allowed(due: Sequence[Planned], said: Mapping[int, Say], modes: Modes) -> list[Planned]:
+    """The commands that may be sent: those that serve somebody who may be carried out or kept in force.
+
+    The include file, which holds everybody's rates, is written for its own sake too where agents act, unless they
+    are stopped everywhere: then only if a decision asks for it that may be carried out (a person's).
+    """
+    found = []
+    for one in due:
+        asks = {said[number] for number in {*one.decisions, one.decision or 0} if number in said}
+        if one.knob in (INCLUDE, RELOAD):
+            free = modes.act_somewhere and not modes.stopped_everywhere
+            good = free or Say.CARRY in asks
+        else:
+            good = bool(OPENS & asks) or (not asks and modes.act_somewhere)
+        if good:
+            found.append(one)
+    return found
+
+
+def _frozen(decision: Decision, said: Mapping[int, Say]) -> Decision:
+    """A throttle that is only kept in force keeps the rung that the host has, whatever had been wanted next."""
+    applied = decision.parameters.get("applied_rung")
+    if said.get(decision.id or 0) is Say.CARRY or not isinstance(applied, int):
+        return decision
+    rate = round(LADDER.rate_of(applied), 3)
+    return attrs.evolve(decision, parameters={**decision.parameters, "rung": applied, "rate_per_min": rate})
 
 
 def _read_back(row: OpenCommand, host: HostState) -> str:

@@ -1,7 +1,8 @@
 """Reads the accounting log and lets governance follow it: one step, one transaction.
 
-Also steps when nothing new was logged, because lifetimes end by the clock. Decides modes: an agent acts
-only where settings say so, or on the very host whose key the supervisor made in this run.
+Also steps when nothing new was logged, because lifetimes and deadlines end by the clock. Decides the mode that holds
+where no person has set one: an agent acts only where settings say so, or on the very host whose key the supervisor
+made in this run.
 """
 
 import gzip
@@ -11,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import attrs
 import structlog
 
 from ignite_app.clock import Clock
@@ -18,14 +20,14 @@ from ignite_app.settings import GovernanceSettings, PmtaSettings
 from ignite_domain.errors import BadInput
 from ignite_domain.governance.accounting import Entry, Rejected, read
 from ignite_domain.governance.ingestor import Ingestor
-from ignite_domain.governance.orchestrator import ModeOf, Orchestrator
+from ignite_domain.governance.modes import ModesStore
+from ignite_domain.governance.orchestrator import Orchestrator
 from ignite_domain.governance.ports import AccountingFeed, FeedBatch, GovernanceStore
 from ignite_domain.governance.rules import Rule
 from ignite_domain.governance.signals import COMPLAINT_MEDIAN, SignalProcessor
 from ignite_domain.governance.tally import Tally
 from ignite_domain.governance.tallying import tally
 from ignite_domain.governance.words import AgentKind, Mode
-from ignite_domain.isps import Isp
 
 log = structlog.get_logger("ignite.ingest")
 BATCH: Final = 3000
@@ -43,23 +45,17 @@ RulesInForce = Callable[[datetime], Awaitable[Mapping[AgentKind, Sequence[Rule]]
 """The rule table that holds at an instant of business time, by kind."""
 
 
-def mode_of(governance: GovernanceSettings, pmta: PmtaSettings) -> ModeOf:
-    """How far agents may go on this host. Raises `BadInput` for `approve`, which does not exist yet."""
-    mode = governance.mode
-    if mode is Mode.APPROVE:
-        raise BadInput("governance.mode: approve is not available yet; use observe, shadow or act")
-    if mode is None:
-        ours = bool(governance.generated_host_key) and governance.generated_host_key == pmta.ssh_host_key
-        mode = Mode.ACT if ours else Mode.OBSERVE
-
-    def of(kind: AgentKind, isp: Isp | None) -> Mode:
-        return mode
-
-    return of
+def mode_of(governance: GovernanceSettings, pmta: PmtaSettings) -> Mode:
+    """How far agents may go on this host where no person has said otherwise."""
+    if governance.mode is not None:
+        return governance.mode
+    ours = bool(governance.generated_host_key) and governance.generated_host_key == pmta.ssh_host_key
+    return Mode.ACT if ours else Mode.OBSERVE
 
 
 class IngestWorker:
-    """Worker `ingest`; alone, under a lease. `cold` maps cold addresses to their VMTAs."""
+    """Worker `ingest`; alone, under a lease. `cold` maps cold addresses to their VMTAs. `modes`: what people have
+    said of modes and stops, looked up at every step; None: the orchestrator's own."""
 
     name = "ingest"
 
@@ -74,6 +70,7 @@ class IngestWorker:
         poll_seconds: float,
         complaint_median: timedelta = COMPLAINT_MEDIAN,
         batch: int = BATCH,
+        modes: ModesStore | None = None,
         policy: RulesInForce | None = None,
     ) -> None:
         self.idle = poll_seconds
@@ -83,6 +80,7 @@ class IngestWorker:
         self._feed = feed
         self._store = store
         self._orchestrator = orchestrator
+        self._modes = modes
         self._cold = cold
         self._clock = clock
         self._ingestor: Ingestor | None = None
@@ -109,6 +107,7 @@ class IngestWorker:
             self._planned = now
         if self._policy is not None:
             self._ingestor.rules = await self._policy(now)
+        self._ingestor.orchestrator = await self._governed(now)
         ingestor, self._ingestor = self._ingestor, None  # its signals are lost unless the step is saved
         failures: Mapping[str, str] = getattr(self._feed, "failures", {})
         told = self._tell(batches, failures, now)
@@ -139,6 +138,14 @@ class IngestWorker:
                 rule=decision.rule,
             )
         return lines
+
+    async def _governed(self, now: datetime) -> Orchestrator:
+        """The orchestrator with what people say now."""
+        if self._modes is None:
+            return self._orchestrator
+        modes = await self._modes.load()
+        refused = await self._modes.refused(now, self._orchestrator.dwell)
+        return attrs.evolve(self._orchestrator, mode_of=modes.of, stop_of=modes.stop_of, refused=refused)
 
     def _tell(self, batches: Sequence[FeedBatch], failures: Mapping[str, str], now: datetime) -> Tally:
         """What these batches say about the logs themselves. A host of which nothing is new is told once a minute."""

@@ -1,17 +1,20 @@
 """`Orchestrator`: validates what agents wish, settles conflicts, and turns it into changes of state.
 
-Decides which wishes become decisions, and with which status; what happens when a lifetime ends is decided in
-`recovery`. It writes nothing; the ingestor saves what it returns together with the records that caused it.
+Decides which wishes become decisions, with which status, and who has to be asked; what happens when a lifetime ends is
+decided in `recovery`, what an answer or a deadline changes in `approvals`, which mode holds where in `modes`. It writes
+nothing; the ingestor saves what it returns together with the records that caused it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 import attrs
 
+from ignite_domain.governance.approvals import ask, overdue
+from ignite_domain.governance.modes import ACTS, Key, ModeOf, StopOf, key_of
 from ignite_domain.governance.ports import RateStep, StatusChange
-from ignite_domain.governance.recovery import LEVERS, scope_of, way_back
+from ignite_domain.governance.recovery import LEVERS, WayBack, scope_of, way_back
 from ignite_domain.governance.rules import MAX_LIFETIME, SIGNAL_OF
 from ignite_domain.governance.signals import ELSEWHERE, HOST, SignalProcessor
 from ignite_domain.governance.steering import MIN_FACTOR, Steering
@@ -25,10 +28,12 @@ from ignite_domain.governance.words import (
     Decision,
     DecisionStatus,
     Mode,
+    OnDeadline,
     Signal,
     TargetType,
+    awaits,
+    is_persons,
 )
-from ignite_domain.isps import Isp
 
 STOPS: Final = frozenset({Action.PAUSE_QUEUE, Action.DISABLE_SOURCE, Action.QUARANTINE_IP, Action.EMERGENCY_HALT})
 """Actions that stop mail; one agent may stop only so much of a host without a person."""
@@ -37,14 +42,16 @@ DWELL: Final = timedelta(minutes=10)
 MIN_EVENTS: Final = 5
 REENTRY: Final = timedelta(hours=6)
 
-ModeOf = Callable[[AgentKind, Isp | None], Mode]
+
+New = tuple[Decision, Mode, str]
+"""A decision with the mode it was made in, and a note."""
 
 
 @attrs.frozen
 class Settled:
     """New decisions (each with its mode and a note), changes of old ones, and steps of throttles' rates."""
 
-    decisions: tuple[tuple[Decision, Mode, str], ...] = ()
+    decisions: tuple[New, ...] = ()
     changes: tuple[StatusChange, ...] = ()
     rate_steps: tuple[RateStep, ...] = ()
 
@@ -55,9 +62,9 @@ def _rank(decision: Decision) -> tuple[int, int]:
     return order, PRECEDENCE.index(decision.agent)
 
 
-def _key(decision: Decision) -> tuple[str, str, str, str]:
-    isp = decision.isp.value if decision.isp else ""
-    return isp, decision.action.value, decision.target_type.value, decision.target
+def _same_thing(one: Decision, other: Decision) -> bool:
+    """Whether two decisions do the same to the same target, whoever wishes it."""
+    return key_of(one)[1:] == key_of(other)[1:]
 
 
 def fault_of(decision: Decision) -> str | None:
@@ -74,15 +81,29 @@ def fault_of(decision: Decision) -> str | None:
     return None
 
 
+@attrs.define
+class _Found:
+    """What a step adds up to. `refused`: what agents may not wish again yet."""
+
+    refused: frozenset[Key]
+    new: list[New] = attrs.field(factory=list)
+    changes: list[StatusChange] = attrs.field(factory=list)
+
+
 @attrs.frozen
 class Orchestrator:
-    """`mode_of` says how far an agent may go; `max_stop_share` is the share of a host's attempts per hour that
-    one agent may stop without a person (emergency excepted); `steering` sets the rates of throttles."""
+    """`mode_of` says how far an agent may go, `stop_of` who stopped them; `max_stop_share` is the share of a host's
+    attempts per hour that one agent may stop without a person (emergency excepted); `steering` sets the rates of
+    throttles. `approval`: how long a person has to answer; None: nobody can be asked (a backtest), and what would
+    wait stays a plain proposal. `refused`: what agents may not wish again yet."""
 
     mode_of: ModeOf
     max_stop_share: float = 0.25
     dwell: timedelta = DWELL
     steering: Steering = attrs.field(factory=Steering)
+    stop_of: StopOf = lambda isp: ""
+    approval: timedelta | None = None
+    refused: frozenset[Key] = frozenset()
 
     def settle(
         self,
@@ -93,86 +114,148 @@ class Orchestrator:
         lately: Sequence[Decision] = (),
         edge: datetime | None = None,
     ) -> Settled:
-        """Settle this step's wishes against the decisions that stand, steer the rates of throttles, and let lifetimes
-        end.
+        """Settle this step's wishes against the decisions that stand, and what waits for a person against the clock;
+        steer the rates of throttles, and let lifetimes end.
 
         `lately`: what was released within `REENTRY`; the same restriction again lives twice as long each time.
         `edge`: how far the log has been read, if that is not to now.
         """
         edge = edge or now
-        acting = {one.id for one in standing if self.mode_of(one.agent, one.isp) not in (Mode.OBSERVE, Mode.SHADOW)}
-        steps = [step for step in self.steering.steer(standing, signals, edge) if step.decision_id in acting]
+        by_id = {one.id: one for one in standing}
+
+        def silenced(decision: Decision) -> str:
+            return self._silenced(decision, by_id.get(decision.parameters.get("of")))
+
+        answered = overdue(standing, now, silenced)
+        standing = answered.standing
+        found = _Found(self.refused | {key_of(one) for one in answered.rejected}, changes=list(answered.changes))
+        acting = {one.id for one in standing if not silenced(one)}
+        steerable = [one for one in standing if not awaits(one)]
+        steps = [step for step in self.steering.steer(steerable, signals, edge) if step.decision_id in acting]
         standing = _with_rates(standing, steps)
-        back = way_back(standing, signals, now, self.steering, edge, self.dwell)
-        new = [(one, self.mode_of(one.agent, one.isp), note) for one, note in back.decisions]
+        back = way_back(
+            standing, signals, now, self.steering, edge, self.dwell, silenced, lambda one: _still_wanted(one, wishes)
+        )
+        self._loosen(back, by_id, now, found)
         alive = [one for one in standing if one.id not in back.ended]
         for wish in sorted(wishes, key=_rank):
-            self._settle_one(wish, alive, [one for one, _, _ in new], signals, now, edge, lately, new)
-        return Settled(tuple(new), tuple(back.changes), tuple(steps))
+            self._settle_one(wish, alive, signals, now, edge, lately, found)
+        return Settled(tuple(found.new), tuple(found.changes), tuple(steps))
+
+    def _silenced(self, decision: Decision, of: Decision | None) -> str:
+        """Why nothing may be done at the MTA about a decision now; "" if it may. What a person made, and the way back
+        from it, heeds stops alone."""
+        if why := self.stop_of(decision.isp):
+            return why
+        if is_persons(decision) or (of is not None and is_persons(of)):
+            return ""
+        mode = self.mode_of(decision.agent, decision.isp)
+        return "" if mode in ACTS else f"mode {mode}"
+
+    def _loosen(self, back: WayBack, by_id: dict[int | None, Decision], now: datetime, found: _Found) -> None:
+        """Take over what the end of lifetimes asks for; in mode approve each step of the way back waits for a person,
+        and meanwhile the probe before it stays out."""
+        asked: set[object] = set()
+        for one, note in back.decisions:
+            mode = self.mode_of(one.agent, one.isp)
+            of = one.parameters.get("of")
+            if mode is Mode.APPROVE and self.approval is not None and not is_persons(by_id[of]):
+                asked.add(of)
+                found.new.append((ask(one, now, self.approval), mode, note))
+            else:
+                found.new.append((one, mode, note))
+        for change in back.changes:
+            old = by_id.get(change.decision_id)
+            if change.status is DecisionStatus.SUPERSEDED and old is not None and old.parameters.get("of") in asked:
+                back.ended.discard(change.decision_id)
+            else:
+                found.changes.append(change)
 
     def _settle_one(
         self,
         wish: Decision,
         standing: Sequence[Decision],
-        fresh: Sequence[Decision],
         signals: SignalProcessor,
         now: datetime,
         edge: datetime,
         lately: Sequence[Decision],
-        new: list[tuple[Decision, Mode, str]],
+        found: _Found,
     ) -> None:
-        if fault_of(wish) is not None:
-            new.append(
-                (
-                    attrs.evolve(wish, status=DecisionStatus.REJECTED),
-                    self.mode_of(wish.agent, wish.isp),
-                    str(fault_of(wish)),
-                )
-            )
+        mode = self.mode_of(wish.agent, wish.isp)
+        if (fault := fault_of(wish)) is not None:
+            found.new.append((attrs.evolve(wish, status=DecisionStatus.REJECTED), mode, fault))
             return
-        if any(_key(one) == _key(wish) for one in fresh):
-            return
-        if any(_key(one) == _key(wish) for one in standing):
-            return  # it stands already: nothing changes; a throttle's rate is steered
-        if any(_covers(one, wish) for one in (*standing, *fresh)):
+        here = [*standing, *(one for one, _, _ in found.new)]
+        # somebody else's proposal is no obstacle: it turns nothing
+        same = [one for one in here if _same_thing(one, wish) and (one.agent is wish.agent or not _is_proposal(one))]
+        if any(not _is_proposal(one) or awaits(one) or one.id is None for one in same):
+            return  # it stands, or waits, already: nothing changes; a throttle's rate is steered
+        if key_of(wish) in found.refused:
+            return  # a person said no, or a deadline did
+        if any(_covers(one, wish) for one in here):
             return  # something more restrictive holds there already
         if any(_explains(one, wish, signals) for one in standing):
             return  # what it saw is what that decision is about
+        status, note, safe = self._status(wish, mode, signals, now)
+        if same and status is DecisionStatus.PROPOSED and safe is None:
+            return  # its proposal stands already
+        for one in same:
+            assert one.id is not None
+            found.changes.append(StatusChange(one.id, DecisionStatus.SUPERSEDED, "what stood in its way is gone"))
         wish = self._lengthen(self.steering.first(wish, signals, edge), lately)
-        mode = self.mode_of(wish.agent, wish.isp)
-        status, note = self._status(wish, mode, signals, now)
-        new.append((attrs.evolve(wish, status=status), mode, note))
+        if safe is not None and self.approval is not None:
+            found.new.append((ask(wish, now, self.approval, safe), mode, note))
+        else:
+            found.new.append((attrs.evolve(wish, status=status), mode, note))
 
     def _lengthen(self, wish: Decision, lately: Sequence[Decision]) -> Decision:
         """Hysteresis: a restriction lives at least its dwell, and twice as long each time it comes back."""
         if wish.action not in LEVERS:
             return wish
-        returns = sum(1 for one in lately if _key(one) == _key(wish))
+        returns = sum(1 for one in lately if _same_thing(one, wish))
         life = max(wish.until - wish.at, self.dwell) * 2 ** min(returns, 10)
         return attrs.evolve(wish, until=wish.at + min(life, MAX_LIFETIME))
 
     def _status(
         self, wish: Decision, mode: Mode, signals: SignalProcessor, now: datetime
-    ) -> tuple[DecisionStatus, str]:
+    ) -> tuple[DecisionStatus, str, OnDeadline | None]:
+        """The status of a new decision, a note, and, if a person has to be asked, what silence means."""
+        proposed = DecisionStatus.PROPOSED
         owner = OWNER[wish.action]
         if owner is not wish.agent:
-            return DecisionStatus.PROPOSED, f"a proposal to the {owner} agent, which owns this"
-        if wish.isp is not None and wish.action in PMTA_LEVER and (by := signals.steered_by(wish.isp, now)):
-            return DecisionStatus.PROPOSED, f"steered by {by}: its queues carry this provider's mail"
+            return proposed, f"a proposal to the {owner} agent, which owns this", None
+        lever = wish.action in PMTA_LEVER
+        if wish.isp is not None and lever and (by := signals.steered_by(wish.isp, now)):
+            return proposed, f"steered by {by}: its queues carry this provider's mail", None
+        if lever and (why := self.stop_of(wish.isp)):
+            return proposed, f"{why}: decided and recorded, not acted on", None
+        asking = mode in ACTS and self.approval is not None
         if wish.action in STOPS and wish.agent is not AgentKind.EMERGENCY:
             share = _stop_share(wish, signals, now)
             if share > self.max_stop_share:
-                return (
-                    DecisionStatus.PROPOSED,
-                    f"would stop {100 * share:.0f} % of the host's mail; a person must agree",
-                )
-        if wish.action is Action.WARN or (wish.action not in PMTA_LEVER and mode is Mode.ACT):
-            return DecisionStatus.APPLIED, "takes effect inside"
+                note = f"would stop {100 * share:.0f} % of the host's mail; a person must agree"
+                return proposed, note, OnDeadline.REJECT if asking else None
+        if wish.action is Action.WARN or (not lever and mode is Mode.ACT):
+            return DecisionStatus.APPLIED, "takes effect inside", None
         if mode is Mode.ACT:
-            return DecisionStatus.APPROVED, ""
+            return DecisionStatus.APPROVED, "", None
+        if mode is Mode.APPROVE and asking:
+            return proposed, "waits for a person", OnDeadline.APPLY
         if mode is Mode.SHADOW:
-            return DecisionStatus.PROPOSED, ""  # the executor writes here what it would have sent
-        return DecisionStatus.PROPOSED, f"mode {mode}: decided and recorded, not acted on"
+            return proposed, "", None  # the executor writes here what it would have sent
+        return proposed, f"mode {mode}: decided and recorded, not acted on", None
+
+
+def _is_proposal(decision: Decision) -> bool:
+    return decision.status is DecisionStatus.PROPOSED
+
+
+def _still_wanted(restriction: Decision, wishes: Sequence[Decision]) -> str:
+    """Which other agent wishes now what is about to be released; its own agent has looked at the outcomes."""
+    for wish in sorted(wishes, key=_rank):
+        if wish.agent is not restriction.agent and _same_thing(wish, restriction):
+            return f"the {wish.agent} agent still wants it: {wish.reason}"
+    return ""
 
 
 def _with_rates(standing: Sequence[Decision], steps: Sequence[RateStep]) -> list[Decision]:

@@ -153,12 +153,16 @@ class AgentState:
 
 @attrs.frozen(slots=True)
 class StatusChange:
-    """A decision that changes: superseded, expired, or (status None) only its end."""
+    """A decision that changes: superseded, expired, or (status None) only its end.
+
+    `waiting`: it holds only if the decision still waits for a person; somebody may have answered meanwhile.
+    """
 
     decision_id: int
     status: DecisionStatus | None
     note: str
     until: datetime | None = None
+    waiting: bool = False
 
 
 @attrs.frozen(slots=True)

@@ -8,7 +8,7 @@ Source: governance page, "Hysteresis and recovery".
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -23,7 +23,7 @@ from ignite_domain.governance.rules import (
     PROBE_MIN_OUTCOMES,
     PROBE_TEST,
 )
-from ignite_domain.governance.signals import HOST, SignalProcessor
+from ignite_domain.governance.signals import ELSEWHERE, HOST, SignalProcessor
 from ignite_domain.governance.steering import Steering, is_steered
 from ignite_domain.governance.streams import Seen
 from ignite_domain.governance.words import (
@@ -34,6 +34,7 @@ from ignite_domain.governance.words import (
     DecisionStatus,
     Signal,
     TargetType,
+    awaits,
 )
 from ignite_domain.inference import clopper_pearson
 
@@ -47,6 +48,12 @@ WHOLE_BOUND: Final = 0.05
 """A halt is lifted whole when so many outcomes have a one-sided 95 % Clopper-Pearson bound below this."""
 
 
+Wanted = Callable[[Decision], str]
+"""Which other agent still wants a restriction, in words; "" if none does."""
+Silenced = Callable[[Decision], str]
+"""Why nothing may be done at the MTA about a decision, in words; "" if it may."""
+
+
 @attrs.define
 class WayBack:
     """What the end of lifetimes asks for. `ended`: ids of decisions that are over."""
@@ -54,6 +61,7 @@ class WayBack:
     decisions: list[tuple[Decision, str]] = attrs.field(factory=list)  # with a note
     changes: list[StatusChange] = attrs.field(factory=list)
     ended: set[int] = attrs.field(factory=set)
+    wanted: "Wanted" = attrs.field(default=lambda decision: "")
 
     def end(self, decision: Decision, status: DecisionStatus, note: str) -> None:
         assert decision.id is not None
@@ -68,34 +76,51 @@ def way_back(
     steering: Steering,
     edge: datetime,
     dwell: timedelta,
+    silenced: Silenced = lambda decision: "",
+    wanted: Wanted = lambda decision: "",
 ) -> WayBack:
     """Let lifetimes end, and judge the probes that are out. A steered throttle that has to stay stays for `dwell`.
 
-    `edge`: how far the log has been read.
+    `edge`: how far the log has been read. What is `silenced` is held, neither probed nor judged nor released; a
+    release that is not everybody's wish (`wanted`) waits. While a probe or release of something waits for a person,
+    nothing else is decided about that.
     """
-    found = WayBack()
+    found = WayBack(wanted=wanted)
     by_id = {one.id: one for one in standing}
     lifting = {one.parameters.get("of") for one in standing if one.action in (Action.PROBE, Action.RELEASE)}
-    released = {one.parameters.get("of") for one in standing if one.action is Action.RELEASE}
+    answered = {one.parameters.get("of") for one in standing if one.action is Action.RELEASE or _asks_to_loosen(one)}
     for one in standing:
         if one.action is Action.RELEASE:
             continue  # the executor ends it together with what it undoes
         if one.action is Action.PROBE:
-            if one.parameters.get("of") in released:
+            if one.parameters.get("of") in answered:
                 continue  # its verdict has been given
+            if silenced(one):
+                continue
             undone = by_id.get(one.parameters.get("of"))
             if undone is None:
                 found.end(one, DecisionStatus.EXPIRED, "what it would undo has ended already")
             elif one.status is not DecisionStatus.APPROVED:  # else it is not on the host yet: nothing to judge
                 _judge(one, undone, signals, now, found)
-        elif now >= one.until and one.id not in lifting:
-            if is_steered(one) and one.status is not DecisionStatus.PROPOSED:
-                _steered(one, signals, now, steering, edge, dwell, found)
-            elif one.action in LEVERS and one.status is not DecisionStatus.PROPOSED:
-                found.decisions.append((_probe(one, now), "its lifetime has ended"))
-            else:
+        elif now >= one.until and one.id not in lifting and not awaits(one):
+            if one.action not in LEVERS or one.status is DecisionStatus.PROPOSED:
                 found.end(one, DecisionStatus.EXPIRED, "its lifetime has ended")
+            elif why := silenced(one):
+                _stay(one, f"held, neither probed nor released: {why}", now + dwell, found)
+            elif is_steered(one):
+                _steered(one, signals, now, steering, edge, dwell, found)
+            else:
+                found.decisions.append((_probe(one, now), "its lifetime has ended"))
     return found
+
+
+def _asks_to_loosen(one: Decision) -> bool:
+    return one.action is Action.PROBE and awaits(one)
+
+
+def _stay(one: Decision, note: str, until: datetime, found: WayBack) -> None:
+    assert one.id is not None
+    found.changes.append(StatusChange(one.id, None, note, until=until))
 
 
 def _steered(
@@ -108,12 +133,13 @@ def _steered(
     found: WayBack,
 ) -> None:
     free, text, seen = steering.way_out(one, signals, edge)
-    if free:
+    if free and (who := found.wanted(one)):
+        _stay(one, f"{text}; {who}", now + dwell, found)
+    elif free:
         found.decisions.append((_release(None, one, seen, text, now), ""))
         _begin_afresh(one, signals)
     else:
-        assert one.id is not None
-        found.changes.append(StatusChange(one.id, None, text, until=now + dwell))
+        _stay(one, text, now + dwell, found)
 
 
 def _judge(probe: Decision, undone: Decision, signals: SignalProcessor, now: datetime, found: WayBack) -> None:
@@ -135,8 +161,7 @@ def _judge(probe: Decision, undone: Decision, signals: SignalProcessor, now: dat
             _let_go(probe, undone, seen, text, now, signals, found)
     elif over:
         note = f"only {seen.n} outcomes to judge by so far"
-        assert probe.id is not None
-        found.changes.append(StatusChange(probe.id, None, note, until=now + PROBE_LIFETIME))
+        _stay(probe, note, now + PROBE_LIFETIME, found)
 
 
 def _judge_tenth(
@@ -148,12 +173,11 @@ def _judge_tenth(
         text = f"a tenth of the rate was accepted: {seen.n - seen.x} of {seen.n}, at most {100 * upper:.1f} % go wrong"
         _let_go(probe, undone, seen, text, now, signals, found)
     elif now >= probe.until:
-        assert probe.id is not None
         if seen.n < WHOLE_OUTCOMES:
             note = f"stays at a tenth of the rate: {seen.n} of {WHOLE_OUTCOMES} outcomes so far"
         else:
             note = f"stays at a tenth of the rate: of {seen.n} outcomes up to {100 * upper:.1f} % go wrong"
-        found.changes.append(StatusChange(probe.id, None, note, until=now + PROBE_LIFETIME))
+        _stay(probe, note, now + PROBE_LIFETIME, found)
 
 
 def _hold(probe: Decision, undone: Decision, seen: Seen, now: datetime, found: WayBack) -> None:
@@ -167,6 +191,9 @@ def _hold(probe: Decision, undone: Decision, seen: Seen, now: datetime, found: W
 def _let_go(
     probe: Decision, undone: Decision, seen: Seen, text: str, now: datetime, signals: SignalProcessor, found: WayBack
 ) -> None:
+    if who := found.wanted(undone):
+        _stay(probe, f"{text}; {who}", max(probe.until, now + PROBE_LIFETIME), found)
+        return
     found.decisions.append((_release(probe, undone, seen, text, now), ""))
     _begin_afresh(undone, signals)
 
@@ -186,7 +213,7 @@ def sprt(seen: Seen) -> str | None:
 
 def scope_of(decision: Decision) -> tuple[str, str, str]:
     """Where a decision's target is counted: (provider, scope type, scope)."""
-    label = decision.isp.value if decision.isp else HOST
+    label = decision.isp.value if decision.isp else ELSEWHERE
     match decision.target_type:
         case TargetType.HOST:
             return HOST, "host", HOST

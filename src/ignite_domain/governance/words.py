@@ -37,6 +37,9 @@ class Action(StrEnum):
     STEP_DOWN_WARMUP = "step_down_warmup"
     PROBE = "probe"
     RELEASE = "release"
+    STOP = "stop"  # the next three are made by people alone, and over as soon as they are made
+    RESUME = "resume"
+    SET_MODE = "set_mode"
 
     @property
     def family(self) -> str:
@@ -131,12 +134,12 @@ class TargetType(StrEnum):
 class Mode(StrEnum):
     OBSERVE = "observe"  # decides and records, never acts
     SHADOW = "shadow"  # as observe, and the command that would be sent is recorded too
-    APPROVE = "approve"  # waits for a person (refused until a later release)
+    APPROVE = "approve"  # waits for a person, until a deadline
     ACT = "act"
 
 
 class DecisionStatus(StrEnum):
-    PROPOSED = "proposed"  # not the owner, or the mode does not act
+    PROPOSED = "proposed"  # not the owner, or the mode does not act; with a deadline: it waits for a person
     APPROVED = "approved"  # settled; the reconciler may act on it
     REJECTED = "rejected"
     APPLIED = "applied"  # command sent, exit status 0
@@ -153,6 +156,17 @@ STANDING: Final[frozenset[DecisionStatus]] = frozenset(
 """Statuses in which a decision is part of the desired state (a failed one is still wanted)."""
 
 
+class OnDeadline(StrEnum):
+    """What becomes of a proposal that nobody has answered by its deadline."""
+
+    APPLY = "apply"
+    REJECT = "reject"
+
+
+PERSON_RULE: Final = "person@1"
+"""The rule of every decision that a person has made."""
+
+
 @attrs.frozen
 class Decision:
     """What an agent wants done, with why, on what evidence, for how long, and how to undo it.
@@ -163,6 +177,7 @@ class Decision:
     for a whole provider, {"rate_per_min", "rung", "shares"} and what else `steering` keeps there; probe:
     {"messages"} or {"factor"}; probe and release: {"of": id of the decision being undone}).
     `until` is the end of its life in business time; what follows is a probe, never a silent release.
+    `deadline`: it waits for a person until then, if it is proposed (`awaits`); `by`: who made or settled it.
     """
 
     at: datetime
@@ -178,3 +193,17 @@ class Decision:
     parameters: Mapping[str, Any] = attrs.field(factory=dict)
     status: DecisionStatus = DecisionStatus.PROPOSED
     id: int | None = None
+    deadline: datetime | None = None
+    on_deadline: OnDeadline | None = None
+    by: str | None = None
+    person_reason: str | None = None
+
+
+def is_persons(decision: Decision) -> bool:
+    """Whether a person made it; what an agent proposed and a person approved is the agent's."""
+    return decision.rule == PERSON_RULE
+
+
+def awaits(decision: Decision) -> bool:
+    """Whether a decision that has not ended waits for a person."""
+    return decision.status is DecisionStatus.PROPOSED and decision.deadline is not None

@@ -72,7 +72,8 @@ def test_a_wish_in_mode_act_is_approved_and_in_observe_only_proposed() -> None:
 
 def test_the_same_wish_again_changes_nothing() -> None:
     assert settle([wish()], [standing(wish())]) == Settled()
-    assert settle([wish()], [standing(wish(), status=DecisionStatus.PROPOSED)]) == Settled()
+    observing = Orchestrator(lambda kind, isp: Mode.OBSERVE)
+    assert settle([wish()], [standing(wish(), status=DecisionStatus.PROPOSED)], by=observing) == Settled()
 
 
 def test_a_wish_for_somebody_elses_knob_is_a_proposal_to_its_owner() -> None:

@@ -1,0 +1,160 @@
+"""People's answers and decisions: each is one transaction that holds the row it is about.
+
+Decides nothing but what may have happened meanwhile; what an answer changes is `governance.approvals`, what people may
+decide `governance.persons`.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+from psycopg import AsyncConnection
+
+from ignite_adapters.postgres import decisions
+from ignite_adapters.postgres.commands import DECISION_COLUMNS, decision_of
+from ignite_adapters.postgres.events import append
+from ignite_adapters.postgres.pool import Pool, transaction
+from ignite_domain.errors import Conflict, NotFound
+from ignite_domain.governance import persons
+from ignite_domain.governance.approvals import LIFTS, accept, refuse
+from ignite_domain.governance.ports import StatusChange
+from ignite_domain.governance.words import STANDING, Action, Decision, DecisionStatus, Mode, awaits
+
+_ONE: Final = (
+    f"select {DECISION_COLUMNS}, ended_at from mailing_engine_decisions "  # noqa: S608  # constants of ours
+    "where id = %s for update"
+)
+_RELATED: Final = (
+    f"select {DECISION_COLUMNS} from mailing_engine_decisions "  # noqa: S608  # constants of ours
+    "where (id = %(of)s or undoes = %(of)s) and ended_at is null order by id for update"
+)
+_ANSWERED: Final = """
+update mailing_engine_decisions
+   set author = %(by)s, author_reason = %(reason)s, at = case when action = 'probe' and %(yes)s then %(now)s else at end
+ where id = %(id)s
+"""
+_SAME: Final = """
+select id from mailing_engine_decisions
+ where ended_at is null and status = any(%s) and isp is not distinct from %s and action = %s and target_type = %s
+   and target = %s
+"""
+_DECIDING: Final = "select pg_advisory_xact_lock(%s)"
+DECIDE_LOCK: Final = 0x1612_0005
+"""Advisory lock of people's own decisions: two who decide the same at once make one."""
+_QUEUES: Final = "select distinct split_part(scope, '/', 1) from mailing_engine_signals where scope_type = 'queue'"
+_JOB: Final = """
+select exists (select from mailing_campaigns where 'c' || id = %(job)s)
+    or exists (select from mailing_engine_signals where scope_type = 'job' and scope = %(job)s)
+"""
+_PENDING: Final = """
+select count(*) from mailing_engine_decisions
+ where status = 'proposed' and ended_at is null and deadline is not null
+"""
+_OPEN: Final = (
+    f"select {DECISION_COLUMNS} from mailing_engine_decisions "  # noqa: S608  # constants of ours
+    "where ended_at is null and (action = any(%s) and status = any(%s) or status = 'proposed' and deadline is not null)"
+    " order by id"
+)
+
+
+class PostgresPersons:
+    """What the API's people do to decisions. Raises NotFound and Conflict with what is possible."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def pending(self) -> int:
+        """How many decisions wait for a person."""
+        async with transaction(self._pool) as conn:
+            row = await (await conn.execute(_PENDING)).fetchone()
+        return int(row[0]) if row else 0
+
+    async def open(self, actions: frozenset[Action]) -> list[Decision]:
+        """What waits for a person, and what stands of these actions."""
+        values = ([one.value for one in actions], [one.value for one in STANDING])
+        async with transaction(self._pool) as conn:
+            return [decision_of(row) for row in await (await conn.execute(_OPEN, values)).fetchall()]
+
+    async def domains(self) -> frozenset[str]:
+        """The domains of queues that accounting records have named lately."""
+        async with transaction(self._pool) as conn:
+            return frozenset(row[0] for row in await (await conn.execute(_QUEUES)).fetchall())
+
+    async def has_job(self, job: str) -> bool:
+        """Whether a job is a campaign of ours, or has been seen in accounting records lately."""
+        async with transaction(self._pool) as conn:
+            row = await (await conn.execute(_JOB, {"job": job})).fetchone()
+        return bool(row and row[0])
+
+    async def answer(
+        self, number: int, yes: bool, by: str, reason: str, now: datetime, silenced: Callable[[Decision], str]
+    ) -> None:
+        """Approve or reject what waits. `silenced`: why it could not be carried out now, approved or not."""
+        async with transaction(self._pool) as conn:
+            decision = await _found(conn, number)
+            if not awaits(decision):
+                raise Conflict(f"decision {number} {persons.possible(decision)}")
+            if yes and (why := silenced(decision)):
+                raise Conflict(f"{why}: it would not be carried out; reject it, or lift that first")
+            changes = [accept(decision, now, f"approved by {by}")]
+            if not yes:
+                related = await _related(conn, decision.parameters.get("of"))
+                changes = refuse(decision, related, now, f"rejected by {by}")
+            values = {"by": by, "reason": reason, "yes": yes, "now": now, "id": number}
+            await conn.execute(_ANSWERED, values)
+            await _write(conn, changes, now)
+
+    async def decide(self, decision: Decision) -> int:
+        """Write a person's own decision; returns its id."""
+        async with transaction(self._pool) as conn:
+            await conn.execute(_DECIDING, (DECIDE_LOCK,))
+            isp = decision.isp.value if decision.isp else None
+            place = (isp, decision.action.value, decision.target_type.value, decision.target)
+            row = await (await conn.execute(_SAME, ([one.value for one in STANDING], *place))).fetchone()
+            if row is not None:
+                raise Conflict(f"decision {row[0]} does that already: it can be released")
+            number, live = await decisions.insert(conn, decision, Mode.ACT.value, "", None)
+            await append(conn, (), decisions=[live])
+        return number
+
+    async def release(self, number: int, by: str, reason: str, now: datetime) -> int:
+        """Undo what stands; returns the id of the release. A probe or release of it that waits is superseded."""
+        async with transaction(self._pool) as conn:
+            undone = await _found(conn, number)
+            made = persons.release(undone, by, reason, now)
+            live = []
+            for one in await _related(conn, number):
+                assert one.id is not None
+                if one.action is Action.RELEASE and one.status in STANDING:
+                    raise Conflict(f"decision {number} is being released already, by decision {one.id}")
+                if one.action in LIFTS and awaits(one):
+                    over = StatusChange(one.id, DecisionStatus.SUPERSEDED, f"released by {by}")
+                    live.append(await decisions.change(conn, over, now))
+            inside = undone.action in persons.INSIDE
+            new, message = await decisions.insert(conn, made, Mode.ACT.value, "", now if inside else None)
+            live.append(message)
+            if inside:
+                over = StatusChange(number, DecisionStatus.RELEASED, f"released by {by}")
+                live.append(await decisions.change(conn, over, now))
+            await append(conn, (), decisions=[one for one in live if one is not None])
+        return new
+
+
+async def _found(conn: AsyncConnection[Any], number: int) -> Decision:
+    row = await (await conn.execute(_ONE, (number,))).fetchone()
+    if row is None:
+        raise NotFound("there is no such decision")
+    if row[-1] is not None:
+        raise Conflict(f"decision {number} is over ({row[12]}): nothing can be done about it")
+    return decision_of(row[:-1])
+
+
+async def _related(conn: AsyncConnection[Any], of: object) -> list[Decision]:
+    if of is None:
+        return []
+    return [decision_of(row) for row in await (await conn.execute(_RELATED, {"of": of})).fetchall()]
+
+
+async def _write(conn: AsyncConnection[Any], changes: list[StatusChange], now: datetime) -> None:
+    live = [await decisions.change(conn, one, now) for one in changes]
+    await append(conn, (), decisions=[one for one in live if one is not None])

@@ -1,0 +1,159 @@
+"""How far agents may go: a mode for each agent and provider, and stops by people.
+
+Decides which mode holds where, whom a stop silences, and what the executor may still say to the MTA for a decision
+that stands. It makes no decision and settles none: that is `orchestrator` and `approvals`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final, Protocol
+
+import attrs
+
+from ignite_domain.governance.words import AgentKind, Decision, Mode, is_persons
+from ignite_domain.isps import Isp
+
+ACTS: Final = frozenset({Mode.ACT, Mode.APPROVE})
+"""Modes in which a decision can reach the MTA."""
+
+ModeOf = Callable[[AgentKind, Isp | None], Mode]
+StopOf = Callable[[Isp | None], str]
+"""Who stopped the agents at a provider, in words; "" if nobody did."""
+Key = tuple[AgentKind, str, str, str, str]
+"""What makes two wishes of one agent the same: agent, provider, action, target type, target."""
+
+
+def key_of(decision: Decision) -> Key:
+    isp = decision.isp.value if decision.isp else ""
+    return decision.agent, isp, decision.action.value, decision.target_type.value, decision.target
+
+
+@attrs.frozen
+class ModeEntry:
+    """One line of the table of modes; None stands for every agent, or every provider."""
+
+    agent: AgentKind | None
+    isp: Isp | None
+    mode: Mode
+    by: str
+    at: datetime
+    reason: str
+
+
+@attrs.frozen
+class Stop:
+    """No new action at the MTA for a provider, or (None) anywhere."""
+
+    isp: Isp | None
+    by: str
+    at: datetime
+    reason: str
+
+    @property
+    def where(self) -> str:
+        return f"at {self.isp}" if self.isp else "everywhere"
+
+
+@attrs.frozen
+class Modes:
+    """The table of modes, the stops, and the mode of settings, which holds where no entry does."""
+
+    setting: Mode
+    entries: Sequence[ModeEntry] = ()
+    stops: Sequence[Stop] = ()
+    _table: Mapping[tuple[AgentKind | None, Isp | None], Mode] = attrs.field(init=False, eq=False, repr=False)
+
+    @_table.default
+    def _by_place(self) -> Mapping[tuple[AgentKind | None, Isp | None], Mode]:
+        return {(one.agent, one.isp): one.mode for one in self.entries}
+
+    @property
+    def default(self) -> Mode:
+        """What holds where no entry names the agent or the provider."""
+        return self._table.get((None, None), self.setting)
+
+    def of(self, agent: AgentKind, isp: Isp | None) -> Mode:
+        """The most specific entry: agent and provider, then agent, then provider, then the default."""
+        for place in ((agent, isp), (agent, None), (None, isp)):
+            if place != (None, None) and place in self._table:
+                return self._table[place]
+        return self.default
+
+    def stop_at(self, isp: Isp | None) -> Stop | None:
+        """The stop that silences agents at a provider. What is about the whole host (None) would act at every
+        provider, so any stop silences it."""
+        for stop in self.stops:
+            if stop.isp is None or stop.isp is isp or isp is None:
+                return stop
+        return None
+
+    def stop_of(self, isp: Isp | None) -> str:
+        stop = self.stop_at(isp)
+        return f"a stop by {stop.by} {stop.where}" if stop else ""
+
+    @property
+    def stopped_everywhere(self) -> bool:
+        return any(stop.isp is None for stop in self.stops)
+
+    @property
+    def act_somewhere(self) -> bool:
+        return bool({self.setting, *self._table.values()} & ACTS)
+
+    @property
+    def shadow_somewhere(self) -> bool:
+        return Mode.SHADOW in {self.setting, *self._table.values()}
+
+
+class Say(StrEnum):
+    """What may be said to the MTA for a decision that stands."""
+
+    CARRY = "carry"  # everything
+    KEEP = "keep"  # it was sent before a stop: kept in force, neither begun nor lifted
+    LEAVE = "leave"  # it was sent before its agent had to look on only: left as it is, nothing is said
+    WITHHOLD = "withhold"  # it was never sent, and must not be
+
+
+def say(decision: Decision, of: Decision | None, modes: Modes, *, sent: bool) -> Say:
+    """What may be said for a decision. `of`: what it undoes, if that stands too. `sent`: commands have gone out.
+
+    A person's decision is carried out in every mode and under every stop; the probe that follows it in every mode.
+    """
+    if is_persons(decision):
+        return Say.CARRY
+    if modes.stop_at(decision.isp) is not None:
+        return Say.KEEP if sent else Say.WITHHOLD
+    if (of is not None and is_persons(of)) or modes.of(decision.agent, decision.isp) in ACTS:
+        return Say.CARRY
+    return Say.LEAVE if sent else Say.WITHHOLD
+
+
+def says(standing: Sequence[tuple[Decision, bool]], modes: Modes) -> dict[int, Say]:
+    """`say` for each of the decisions that stand, by id; each comes with whether commands have gone out for it."""
+    by_id = {one.id: one for one, _ in standing}
+    return {
+        one.id: say(one, by_id.get(one.parameters.get("of")), modes, sent=sent)
+        for one, sent in standing
+        if one.id is not None
+    }
+
+
+class ModesStore(Protocol):
+    """The table of modes and the stops. Each change is a decision too, with its author and reason."""
+
+    async def load(self) -> Modes:
+        """What holds now."""
+
+    async def refused(self, now: datetime, dwell: timedelta) -> frozenset[Key]:
+        """What agents may not wish again yet: what was rejected lives on, or a person released it within `dwell`."""
+
+    async def set_mode(
+        self, agent: AgentKind | None, isp: Isp | None, mode: Mode | None, by: str, reason: str, now: datetime
+    ) -> None:
+        """Set an entry, or (None) remove it. Raises NotFound if there is none to remove."""
+
+    async def stop(self, isp: Isp | None, by: str, reason: str, now: datetime) -> None:
+        """Stop the agents; a stop that stands already gets this author and reason."""
+
+    async def resume(self, isp: Isp | None, by: str, reason: str, now: datetime) -> None:
+        """Take a stop back. Raises Conflict, saying which stops stand, if there is no such one."""
