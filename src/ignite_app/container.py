@@ -268,6 +268,8 @@ class Container(containers.DeclarativeContainer):
         stalled=providers.Callable(lambda s: timedelta(minutes=s.accounting.stalled_minutes), settings),
         skew=providers.Callable(lambda s: timedelta(seconds=s.accounting.skew_seconds), settings),
         quiet=providers.Callable(lambda s: timedelta(minutes=s.alerts.repeat_minutes), settings),
+        desk=persons,
+        modes=modes,
     )
     limiters = providers.Factory(
         LimiterWatch,

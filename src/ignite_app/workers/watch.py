@@ -1,7 +1,8 @@
 """Watches the accounting logs: holds what was read against time and against what the MTA says of itself.
 
-Decides when to look and what has been told; what deserves an alert is decided in `governance.health`. It only
-reads: the console is asked for `show status` and nothing else, and a host that does not answer is unknown.
+Decides when to look and what has been told; what deserves an alert is decided in `governance.health`, and of halts,
+approvals and stops in `governance.attention`. It only reads: the console is asked for `show status` and nothing else,
+and a host that does not answer is unknown.
 """
 
 from collections import deque
@@ -15,9 +16,13 @@ from ignite_adapters.postgres.alerts import Alert, AlertStore
 from ignite_adapters.postgres.tallies import LogBook
 from ignite_app.clock import Clock
 from ignite_domain.errors import PortFailure
+from ignite_domain.governance.attention import ATTENTION_KINDS, attention
 from ignite_domain.governance.console_port import PmtaConsole
 from ignite_domain.governance.health import FEED_KINDS, SPAN, UNREACHABLE, Compared, Finding, Total, findings
 from ignite_domain.governance.host_state import QUESTIONS, MissingPath, Reading, total
+from ignite_domain.governance.modes import ModesStore
+from ignite_domain.governance.recovery import HALTS
+from ignite_domain.governance.words import Action, Decision
 
 log = structlog.get_logger("ignite.watch")
 MAIN: Final = ""
@@ -43,8 +48,16 @@ class Channel(Protocol):
         """Tell that an alert has `begun` or `ended`; raises PortFailure, and is then asked again."""
 
 
+class Desk(Protocol):
+    """Decisions that people have to know of."""
+
+    async def open(self, actions: frozenset[Action]) -> list[Decision]:
+        """What waits for a person, and what stands of these actions."""
+
+
 class Watch:
-    """Worker `watch`; alone, under a lease. `console` is None where the host is only observed."""
+    """Worker `watch`; alone, under a lease. `console` is None where the host is only observed. With `desk` and
+    `modes`, halts, approvals and stops are alerts too."""
 
     name = "watch"
 
@@ -60,6 +73,8 @@ class Watch:
         stalled: timedelta,
         skew: timedelta,
         quiet: timedelta,
+        desk: Desk | None = None,
+        modes: ModesStore | None = None,
     ) -> None:
         self.idle = max(poll_seconds, LOOK_REAL_SECONDS * clock.rate)
         own = timedelta(seconds=OWN_REAL_SECONDS * clock.rate)
@@ -67,6 +82,8 @@ class Watch:
         self._skew = max(skew, own)
         self._span = max(SPAN, 3 * own)
         self._quiet = quiet
+        self._desk = desk
+        self._modes = modes
         self._book = book
         self._alerts = alerts
         self._channels = channels
@@ -93,7 +110,11 @@ class Watch:
         )
         if self._unreachable is not None and now - self._unreachable[0] >= self._stalled:
             found.append(Finding(UNREACHABLE, MAIN, f"the state of the main host is unknown: {self._unreachable[1]}"))
-        begun, ended = await self._alerts.hold(found, FEED_KINDS, now)
+        kinds: tuple[str, ...] = FEED_KINDS
+        if self._desk is not None and self._modes is not None:
+            found += attention(await self._desk.open(HALTS), await self._modes.load())
+            kinds += ATTENTION_KINDS
+        begun, ended = await self._alerts.hold(found, kinds, now)
         if begun or ended:
             log.warning("watch.alerts", begun=begun, ended=ended, standing=sorted({one.kind for one in found}))
         for channel in self._channels:

@@ -244,7 +244,9 @@ class Ingestor:
         ended = {change.decision_id for change in settled.changes if change.status is not None}
         in_force: dict[tuple[AgentKind, Isp | None], Decision] = {}
         for decision in [*(one for one in standing if one.id not in ended), *(one for one, _, _ in settled.decisions)]:
-            if decision.status in STANDING or decision.status is DecisionStatus.PROPOSED:
+            # what only asks to loosen something leaves its restriction in force
+            wished = decision.status is DecisionStatus.PROPOSED and decision.action not in _STATES
+            if decision.status in STANDING or wished:
                 in_force[(decision.agent, decision.isp)] = decision
         states = []
         for agent in wishes:
