@@ -31,7 +31,7 @@ NO_FEEDBACK: Final = frozenset({Isp.GMAIL, Isp.APPLE})
 """Providers that report no single complaint: "no signal", never "0 %" (ISP facts, complaint denominators)."""
 
 _FRESH_S: Final = 600
-_ABOUT_ADDRESS: Final = frozenset({"invalid", "inactive", "full"})
+_ABOUT_ADDRESS: Final = frozenset({"invalid", "inactive", "full", "recipient_limit"})
 _TOLD: Final = 2
 """Distinct recipients before a reply is more than one mailbox's trouble (governance page, "Deterministic lane")."""
 _HOUR_S: Final = 3600

@@ -31,6 +31,8 @@ KINDS: Final[Mapping[str, OutcomeKind]] = {
 }
 """What a record of each type tells of; receipts (r) and remote status (rs) are no outcomes."""
 
+RECIPIENT_LIMIT: Final = "recipient_limit"
+
 _REFUSALS: Final = frozenset({"t", "b", "rb", "tq"})
 _ATTEMPTS: Final = frozenset({"d", "t", "b"})
 
@@ -88,6 +90,11 @@ def outcome_of(
 
 
 def kind_for_rules(reply: Reply, kind: OutcomeKind) -> str:
-    """The class that rules look for: a deferral for reputation asks for less mail, a refusal for none."""
+    """The class that rules look for: a deferral for reputation asks for less mail, a refusal for none.
+
+    A limit on how fast one mailbox is written to says nothing about our rate, however many mailboxes say so.
+    """
+    if reply.kind is ReplyClass.RATE_LIMIT and reply.names is not None and reply.names.kind == "recipient":
+        return RECIPIENT_LIMIT
     deferred = kind is OutcomeKind.DEFERRED and reply.kind is ReplyClass.REPUTATION
     return f"deferred_{reply.kind.value}" if deferred else reply.kind.value

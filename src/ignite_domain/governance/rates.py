@@ -252,7 +252,9 @@ class RateControl:
         target = self._down_to(facts.accepted * (1 + rules.slack), coming) if proven else coming
         if target == coming:
             return Answer(memory, coming, "waiting: a cut is under way")
-        memory = attrs.evolve(memory, cut_at=facts.minute, good=float(facts.accepted), patient=False)
+        memory = attrs.evolve(
+            memory, cut_at=facts.minute, named_at=facts.minute + 1, good=float(facts.accepted), patient=False
+        )
         return Answer(memory, target, f"cut again: no more than {facts.accepted} a minute are accepted")
 
     def _cut(self, memory: RateMemory, facts: MinuteFacts) -> Answer | None:
@@ -261,7 +263,6 @@ class RateControl:
         accepted = self._accepted_rate(memory)
         wishes: list[_Wish] = []
         if facts.named >= 2 and facts.minute - memory.named_at >= rules.dwell:
-            memory = attrs.evolve(memory, named_at=facts.minute)
             reason = f"cut × {rules.factor_named}: {facts.named} recipients were told of a rate limit"
             wishes.append(_Wish(rules.factor_named * now, reason))
         if memory.score >= rules.alarm:
@@ -282,7 +283,15 @@ class RateControl:
         wish = min(wishes)
         # an alarm lowers the rate by a rung at least, also where what was accepted rounds up to the same one
         target = min(self._down_to(wish.rate, coming), self._down_to(self.ladder.rate_of(max(0, coming - 1)), coming))
-        memory = attrs.evolve(memory, score=0, good=accepted or memory.good, cut_at=facts.minute, patient=False)
+        # whoever was told of a limit until the cut acts is counted for ten minutes more: that is no second reason
+        memory = attrs.evolve(
+            memory,
+            score=0,
+            good=accepted or memory.good,
+            cut_at=facts.minute,
+            named_at=facts.minute + 1,
+            patient=False,
+        )
         return Answer(memory, target, wish.reason)
 
     def _raise(self, memory: RateMemory, facts: MinuteFacts) -> Answer:

@@ -226,10 +226,13 @@ def scope_of(decision: Decision) -> tuple[str, str, str]:
 def outcomes_of(decision: Decision, signals: SignalProcessor, since: datetime) -> Seen:
     """Attempts (all, retries included) and those that went wrong at a decision's target since an instant.
 
-    Wrong is what is not accepted for a reason of ours; for a decision about dead addresses they count too.
+    Wrong is what is not accepted for a reason of ours; for a decision about dead addresses they count too. A job
+    stands still for its list: what a provider defers says nothing about that, and must not hold it everywhere else.
     """
     scope = scope_of(decision)
     seen = signals.since(*scope, Signal.ATTEMPT, since)
+    if decision.target_type is TargetType.JOB:
+        seen = Seen(seen.n, signals.since(*scope, Signal.REFUSAL, since).x)
     dead = signals.since(*scope, Signal.BOUNCE, since).x if decision.agent is AgentKind.EMERGENCY else 0
     return Seen(seen.n, seen.x + dead)
 

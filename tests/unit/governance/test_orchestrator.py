@@ -188,6 +188,27 @@ def test_an_accepted_probe_releases() -> None:
     assert [(d.action, d.parameters["of"]) for d, _, _ in settled.decisions] == [(Action.RELEASE, 1)]
 
 
+@pytest.mark.parametrize(
+    ("target_type", "target", "released"), [(TargetType.JOB, "c1", True), (TargetType.ISP, "gmail", False)]
+)
+def test_a_provider_that_defers_holds_its_own_restriction_but_no_job(
+    target_type: TargetType, target: str, released: bool
+) -> None:
+    """A job stands still for its list: deferrals say nothing about that. 20 of 40 deferred, none dead."""
+    action = Action.PAUSE_JOB if target_type is TargetType.JOB else Action.BACKOFF
+    agent = AgentKind.EMERGENCY if target_type is TargetType.JOB else AgentKind.THROTTLE
+    paused = standing(wish(action, agent, target, target_type, START - timedelta(hours=2), 60), 1)
+    probe = attrs.evolve(
+        paused, id=2, action=Action.PROBE, at=START, until=START + timedelta(minutes=60), parameters={"of": 1}
+    )
+    signals = SignalProcessor()
+    kinds = (OutcomeKind.DELIVERED, OutcomeKind.DEFERRED)
+    at = START + timedelta(minutes=2)
+    signals.observe([outcome(number, at, kinds[number % 2], reply_kind="load") for number in range(40)])
+    settled = settle([], [paused, probe], START + timedelta(minutes=5), signals)
+    assert [one.action is Action.RELEASE for one, _, _ in settled.decisions] == [True] * released
+
+
 def test_a_probe_is_judged_once_even_while_its_release_is_on_its_way() -> None:
     at = START + timedelta(minutes=33)
     release = standing(wish(Action.RELEASE, AgentKind.THROTTLE, at=at, parameters={"of": 1}), 3)

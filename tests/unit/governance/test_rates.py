@@ -138,9 +138,16 @@ def test_a_closed_door_is_cut_for_once_in_ten_minutes() -> None:
 
 
 def test_the_same_named_limit_cuts_once_in_ten_minutes() -> None:
-    facts = [minute(0, 25, 95, 0, named=2), *(minute(at, 21, 46, 0, named=3) for at in range(1, 11))]
+    # ten minutes from the one in which the cut acts
+    facts = [minute(0, 25, 95, 0, named=2), *(minute(at, 21, 46, 0, named=3) for at in range(1, 12))]
     rungs = [answer.rung for answer in walk(CONTROL, RateMemory(), facts)]
-    assert rungs == [21] * 10 + [17]  # 23.0, between 22.2 (17) and 26.6
+    assert rungs == [21] * 11 + [17]  # 23.0, between 22.2 (17) and 26.6
+
+
+def test_whoever_was_told_of_a_limit_before_a_cut_is_no_reason_for_a_second_one() -> None:
+    # 60 of 95 accepted: cut to 62.4 (22); the 35 who were told are counted for ten minutes
+    facts = [minute(0, 25, 60, 35, named=1), *(minute(at, 22, 55, 0, named=35) for at in range(1, 11))]
+    assert [answer.rung for answer in walk(CONTROL, RateMemory(), facts)] == [22] * 11
 
 
 def test_one_recipient_told_of_a_rate_limit_holds_the_rate_but_does_not_cut_it() -> None:

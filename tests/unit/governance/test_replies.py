@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ignite_domain.governance.outcomes import kind_for_rules
 from ignite_domain.governance.replies import Reply, ReplyClass, classify, suppresses
+from ignite_domain.governance.signals import OutcomeKind
 
 C = ReplyClass
 FILES = ("bounce_replies.json", "isp_replies.json")
@@ -214,3 +216,16 @@ def test_every_disagreement_with_a_label_stands_in_the_docs(foreign_fixtures: Pa
         if reply.hard != case["hard"] or (case["kind"] and reply.kind not in (case["kind"], *case.get("also", ())))
     }
     assert listed == differ
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "kind"),
+    [
+        ("4.2.1", "450-4.2.1 The user you are trying to contact is receiving mail at a rate that", "recipient_limit"),
+        ("5.2.122", "550 5.2.122 The recipient has exceeded their limit", "recipient_limit"),
+        ("4.7.28", "421-4.7.28 Gmail has detected an unusual rate of mail from your IP address", "rate_limit"),
+        ("4.2.0", "421 RL000001 Throttled", "rate_limit"),
+    ],
+)
+def test_a_limit_on_one_mailbox_is_no_limit_on_us(status: str, text: str, kind: str) -> None:
+    assert kind_for_rules(classify(status, text), OutcomeKind.DEFERRED) == kind
