@@ -13,7 +13,7 @@ which policy is in force, and since when, is decided in `policies`.
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -21,14 +21,17 @@ from typing import Any, Final
 import attrs
 import yaml
 
-from ignite_app.yaml_lines import lines_of, nearest
+from ignite_app.yaml_lines import nearest
 from ignite_domain.errors import BadInput
 from ignite_domain.governance.rules import MAX_LIFETIME, RULES, Rule, Scope, Test, faults
 from ignite_domain.governance.steering import MIN_FACTOR
 from ignite_domain.governance.words import AgentKind
 
-MAX_DOCUMENT: Final = 64 * 1024
+MAX_DOCUMENT: Final = 32 * 1024
 """Characters; every field of every rule is changed in fewer than a tenth of it."""
+MAX_DEPTH: Final = 4
+MAX_EVENTS: Final = 2000
+"""Pieces of YAML; all fields of all rules are a fifth of it."""
 _DURATION: Final = re.compile(r"(\d{1,6})(s|m|h)", re.ASCII)
 _UNIT_S: Final = {"h": 3600, "m": 60, "s": 1}
 _NAME_SHOWN: Final = 60
@@ -242,10 +245,10 @@ def parse(text: str, shipped: Policy = SHIPPED) -> tuple[Policy, list[Fault]]:
     if len(text) > MAX_DOCUMENT:
         return shipped, [Fault("document", f"is longer than {MAX_DOCUMENT // 1024} KiB")]
     try:
-        document = yaml.safe_load(text)
-        lines = lines_of(text)
-        wrong = [Fault(".".join(path), "stands twice", line) for path, line in _twice(text)]
-    except (yaml.YAMLError, ValueError, RecursionError) as failure:  # ValueError: dates and numbers that are none
+        document, keys = _read(text)
+    except BadInput as much:
+        return shipped, [Fault("document", str(much))]
+    except (yaml.YAMLError, ValueError) as failure:  # ValueError: dates and numbers that are none
         mark = getattr(failure, "problem_mark", None)
         why = getattr(failure, "problem", None)
         return shipped, [Fault("document", f"is not YAML ({why})" if why else "is not YAML", mark and mark.line + 1)]
@@ -253,6 +256,15 @@ def parse(text: str, shipped: Policy = SHIPPED) -> tuple[Policy, list[Fault]]:
         return shipped, []
     if not isinstance(document, Mapping):
         return shipped, [Fault("document", "must be a mapping from a rule's name to its fields", 1)]
+
+    lines: dict[tuple[str, ...], int] = {}
+    twice: set[tuple[str, ...]] = set()
+    wrong: list[Fault] = []
+    for path, line in keys:
+        if path in lines and path[:-1] not in twice:
+            wrong.append(Fault(".".join(path), "stands twice", line))
+            twice.add(path)
+        lines[path] = line  # of a key that stands twice the last counts, as for the loader
 
     def note(message: str, *path: Any) -> None:
         steps = tuple(str(step)[:_NAME_SHOWN] for step in path)
@@ -305,20 +317,29 @@ def _meant(word: Any, known: Iterable[str]) -> str:
     return f"; do you mean {near[0]}?" if near else ""
 
 
-def _twice(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
-    """Rules and fields that a document gives more than once, of which the reader would take the last."""
-    open_nodes: list[tuple[tuple[str, ...], Any]] = [((), yaml.compose(text, Loader=yaml.SafeLoader))]
+def _read(text: str) -> tuple[Any, list[tuple[tuple[str, ...], int]]]:
+    """The document, and the lines of its rules and fields. Raises `BadInput` for what is far too much."""
+    depth = 0
+    for number, event in enumerate(yaml.parse(text, Loader=yaml.SafeLoader)):  # so that nothing odd takes seconds
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH or number > MAX_EVENTS:
+            raise BadInput("is nested or long beyond what a policy can be")
+    loader = yaml.SafeLoader(text)
+    try:
+        root = loader.get_single_node()
+        document = loader.construct_document(root) if root is not None else None
+    finally:
+        loader.dispose()
+    keys: list[tuple[tuple[str, ...], int]] = []
+    open_nodes: list[tuple[tuple[str, ...], Any]] = [((), root)]
     while open_nodes:
         path, node = open_nodes.pop()
-        if not isinstance(node, yaml.MappingNode) or len(path) > 1:
-            continue
-        seen: set[str] = set()
-        for key, value in node.value:
-            below = (*path, str(key.value)[:_NAME_SHOWN])
-            if below[-1] in seen:
-                yield below, key.start_mark.line + 1
-            seen.add(below[-1])
-            open_nodes.append((below, value))
+        if isinstance(node, yaml.MappingNode) and len(path) < 2:
+            for key, value in node.value:
+                below = (*path, str(key.value)[:_NAME_SHOWN])
+                keys.append((below, key.start_mark.line + 1))
+                open_nodes.append((below, value))
+    return document, sorted(keys, key=lambda one: one[1])
 
 
 def by_agent(rules: tuple[Rule, ...]) -> dict[AgentKind, tuple[Rule, ...]]:

@@ -67,7 +67,7 @@ def test_people_get_a_timeline(
         (("acct.csv", "--since", "soon"), "--since"),
         (("acct.csv", "--since", "2027-01-01"), "--since"),
         (("acct.csv", "--policy", "guess"), "--policy"),
-        (("acct.csv", "--policy", "rules.yaml"), "rules.yaml: bounce-flood.limit"),
+        (("acct.csv", "--policy", "rules.yaml"), "rules.yaml:1: bounce-flood.limit"),
         (("acct.csv", "--html", "nowhere/report.html"), "--html"),
     ],
 )

@@ -13,13 +13,15 @@ from litestar.testing import AsyncTestClient
 from psycopg.types.json import Jsonb
 
 from ignite_adapters.postgres import events
+from ignite_adapters.postgres.policies import PostgresPolicyStore
 from ignite_adapters.postgres.pool import Pool, transaction
 from ignite_adapters.postgres.reading import loop_counts
 from ignite_adapters.postgres.suppressions import PostgresSuppressionStore
 from ignite_app.clock import Clock
-from ignite_app.http import console, reading
+from ignite_app.http import console, policy, reading
 from ignite_app.http.app import MAX_BODY, HttpDeps, create_app
 from ignite_app.http.auth import Gatekeeper
+from ignite_app.policies.trial import Logs, PolicyTrials
 from ignite_app.settings import Secret
 from ignite_domain.errors import Conflict, PortFailure
 from ignite_domain.events import EventType, SubscriberEvent
@@ -52,7 +54,8 @@ async def all_there() -> dict[str, str]:
 async def client(pool: Pool, tmp_path: Path) -> AsyncIterator[Client]:
     rooms = reading.ReadingDeps(pool, PostgresSuppressionStore(pool), Clock.starting(NOW, 1.0))
     keys = {"ann": Secret(KEY), "bob": Secret("key-of-bob-" + "k" * 20), "empty": Secret("")}
-    routes = [*reading.routes(rooms), *console.routes(tmp_path), broken]
+    policies = policy.PolicyDeps(PostgresPolicyStore(pool), PolicyTrials(Logs({}), rooms.clock), rooms.clock)
+    routes = [*reading.routes(rooms), *policy.routes(policies), *console.routes(tmp_path), broken]
     app = create_app(HttpDeps(Gatekeeper(keys, Secret(TOKEN)), routes, all_there))
     async with AsyncTestClient(app, raise_server_exceptions=False) as opened:
         yield opened

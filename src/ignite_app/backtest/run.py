@@ -86,13 +86,14 @@ def backtest(
     charts: bool = False,
     tell: Callable[[str], None] = lambda line: None,
     watch: Callable[[int, float], None] = lambda records, share: None,
+    judge: Judge | None = None,
 ) -> Result:
     """Replay the files under a policy. `tell` hears of progress when it takes long, `watch` the same as figures:
-    records so far, and the share of all bytes that has been read.
+    records so far, and the share of all bytes that has been read. `judge` is a fresh one of no policy's name.
 
     Raises `BadInput` for a bad policy, a file that is not there, or if no record could be read.
     """
-    judge = judge_of(policy)
+    judge = judge or judge_of(policy)
     sources = sources_of(names)
     counted = Counted()
     replay = Replay(judge)

@@ -9,12 +9,13 @@ in the log. Looked at before every step of the ingest worker, so no restart is n
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 import structlog
 
-from ignite_app.policy import SHIPPED, Policy, by_agent, parse, placed, text_of
+from ignite_app.policy import SHIPPED, Fault, Policy, by_agent, parse, placed, text_of
 from ignite_domain.errors import BadInput, Conflict
 from ignite_domain.governance.ports import PolicyStore, PolicyVersion
 from ignite_domain.governance.rules import BY_AGENT, Rule
@@ -27,10 +28,18 @@ BY_FILE: Final = "governance.policy"
 
 def policy_of(stored: PolicyVersion | None) -> Policy:
     """The rules of a stored version, each that it changed naming it; as shipped if it cannot be read any more."""
-    if stored is None:
-        return SHIPPED
-    policy, _ = parse(stored.document)
-    return policy.stamped(stored.version)
+    return _read(stored.version, stored.document)[0] if stored else SHIPPED
+
+
+def faults_of(stored: PolicyVersion | None) -> Sequence[Fault]:
+    """Why a stored version cannot be read any more; it was sound for the release that stored it."""
+    return _read(stored.version, stored.document)[1] if stored else ()
+
+
+@lru_cache(maxsize=16)
+def _read(version: int, document: str) -> tuple[Policy, tuple[Fault, ...]]:
+    policy, wrong = parse(document)
+    return policy.stamped(version), tuple(wrong)
 
 
 class PolicyInForce:
@@ -57,8 +66,7 @@ class PolicyInForce:
             return
         self._newest = stored
         self._rules = by_agent(policy_of(stored).rules)
-        wrong = parse(stored.document)[1]
-        if wrong:  # it was sound for an earlier release
+        if wrong := faults_of(stored):
             log.error("policy.unreadable", version=stored.version, faults=[str(one) for one in wrong])
         else:
             log.info("policy.in_force", version=stored.version, by=stored.author)
