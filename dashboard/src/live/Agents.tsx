@@ -4,6 +4,7 @@ import { ISPS, ISP_NAME, KINDS, type AgentRow } from "./api";
 import { clock, words } from "./format";
 import { rove } from "./hooks";
 import { Reason } from "./Reason";
+import { Link } from "./router";
 
 // Colour never speaks alone: each state has a glyph and a word too, and the legend says what it means.
 const STATES: [state: string, glyph: string, means: string][] = [
@@ -15,9 +16,10 @@ const STATES: [state: string, glyph: string, means: string][] = [
   ["steered", "↷", "the mail runs in another provider's queues, whose agents steer it"],
   ["idle", "○", "has not evaluated yet"],
 ];
-const GLYPH = new Map(STATES.map(([state, glyph]) => [state, glyph]));
+export const GLYPH = new Map(STATES.map(([state, glyph]) => [state, glyph]));
 
-export function Agents({ rows, now }: { rows: AgentRow[] | null; now: string | undefined }) {
+/** `modes`: say each agent's mode in its cell too. */
+export function Agents({ rows, now, modes = false }: { rows: AgentRow[] | null; now: string | undefined; modes?: boolean }) {
   const [active, setActive] = useState(`${KINDS[0]}:${ISPS[0]}`);
   const [chosen, setChosen] = useState<string | null>(null);
   const grid = useRef<HTMLTableElement>(null);
@@ -33,7 +35,7 @@ export function Agents({ rows, now }: { rows: AgentRow[] | null; now: string | u
       <table className="agents" ref={grid} onKeyDown={(event) => rove(event, ISPS.length)}>
         <caption className="visually-hidden">48 agents: six kinds for each of eight providers. Arrow keys move, Enter opens one.</caption>
         <thead>
-          <tr><th scope="col">agent</th>{ISPS.map((one) => <th scope="col" key={one}>{ISP_NAME[one]}</th>)}</tr>
+          <tr><th scope="col">agent</th>{ISPS.map((one) => <th scope="col" key={one}><Link to={`/isp/${one}`}>{ISP_NAME[one]}</Link></th>)}</tr>
         </thead>
         <tbody>
           {KINDS.map((one) => (
@@ -52,7 +54,7 @@ export function Agents({ rows, now }: { rows: AgentRow[] | null; now: string | u
                         <small>last evaluated {clock(row?.evaluated_at)} · click or Enter for its rules and decisions</small></>}
                     >
                       <span aria-hidden="true">{GLYPH.get(state) ?? "?"}</span>
-                      <span className="agent-word">{words(state)}</span>
+                      <span className="agent-word">{words(state)}{modes && row && <> · {row.mode}</>}</span>
                     </Reason>
                   </td>
                 );

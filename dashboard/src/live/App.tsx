@@ -1,13 +1,17 @@
-import { useEffect, useMemo, useState } from "react";
-import { get, health, items, type AgentRow, type Campaign, type Loop, type SignalPoint } from "./api";
-import { Agents } from "./Agents";
-import { Campaigns } from "./Campaigns";
-import { Decisions } from "./Decisions";
-import { Feed } from "./Feed";
-import { LoopPicture } from "./LoopPicture";
-import { Signals } from "./Signals";
+import { useEffect, useState } from "react";
+import { get, health, type Alert, type Governance, type Page } from "./api";
 import { moment } from "./format";
-import { useDark, useLive, usePoll } from "./hooks";
+import { DENIED, useDark, useLive, usePoll } from "./hooks";
+import { LivePage } from "./LivePage";
+import { AgentsPage } from "./pages/AgentsPage";
+import { AlertsPage } from "./pages/AlertsPage";
+import { ApprovalsPage } from "./pages/ApprovalsPage";
+import { DecisionPage } from "./pages/DecisionPage";
+import { IpList, IpPage } from "./pages/IpPage";
+import { IspPage } from "./pages/IspPage";
+import { PolicyPage } from "./pages/PolicyPage";
+import { go, Link, usePath } from "./router";
+import { SignIn, WANTED } from "./SignIn";
 
 const CONNECTION = { connecting: "connecting", live: "live", waiting: "reconnecting" } as const;
 
@@ -18,74 +22,79 @@ export function applyTheme(theme: string): void {
 }
 export const keptTheme = (): string => localStorage.getItem("theme") ?? "auto";
 
-const SKIPS: [id: string, name: string][] = [["h-agents", "agents"], ["h-decisions", "decisions"], ["h-feed", "events"]];
-
 /** Asks for a sign-in, and asks the API nothing more, once it has refused. */
 export function App() {
   const [denied, setDenied] = useState(false);
-  return denied ? <SignIn /> : <Console deny={() => setDenied(true)} />;
+  useEffect(() => {
+    const refused = () => setDenied(true);
+    addEventListener(DENIED, refused);
+    return () => removeEventListener(DENIED, refused);
+  }, []);
+  return denied ? <SignIn /> : <Console />;
 }
 
-function Console({ deny }: { deny: () => void }) {
-  const loop = usePoll(() => get<Loop>("loop"), 1.5);
-  const agents = usePoll(() => items<AgentRow>("agents"), 1.5);
-  const signals = usePoll(() => items<SignalPoint>("signals"), 3);
-  const campaigns = usePoll(() => items<Campaign>("campaigns"), 2);
+const NAV: [path: string, name: string, under: string][] = [
+  ["/", "Live", ""], ["/isp/gmail", "Providers", "isp"], ["/ip", "Addresses", "ip"], ["/agents", "Agents", "agents"],
+  ["/approvals", "Approvals", "approvals"], ["/policy", "Policy", "policy"], ["/alerts", "Alerts", "alerts"],
+];
+
+function Console() {
+  const path = usePath();
+  const [place = "", ...rest] = path.split("?")[0]!.slice(1).split("/");
+  const governance = usePoll(() => get<Governance>("governance"), 2);
+  const alerts = usePoll(() => get<Page<Alert>>("alerts?open_only=true&limit=100"), 5);
   const ready = usePoll(health, 5);
   const { connection, messages } = useLive();
   const [theme, setTheme] = useState(keptTheme);
   const dark = useDark();
-  const now = loop.data?.at;
-  const polled = [loop, agents, signals, campaigns];
-  const problem = polled.find((one) => one.error);
-  const restricting = useMemo(
-    () => (agents.data ?? []).filter((row) => !["watching", "no_signal", "idle", "steered"].includes(row.state)).length,
-    [agents.data],
-  );
-  const modes = [...new Set((agents.data ?? []).map((row) => row.mode))];
-  const denied = polled.some((one) => one.denied);
-  useEffect(() => { if (denied) deny(); }, [denied]);
+  const [liveNow, setLiveNow] = useState<string>();
+  const now = governance.data?.at ?? liveNow;
+  const open = alerts.data?.items ?? [];
+  const counts: Record<string, number> = { approvals: governance.data?.pending ?? 0, alerts: open.length };
+  const stops = governance.data?.stops ?? [];
+  useEffect(() => {
+    if (!governance.data) return; // not signed in yet
+    const wanted = sessionStorage.getItem(WANTED);
+    sessionStorage.removeItem(WANTED);
+    if (wanted && location.pathname === "/") go(wanted, true);
+  }, [governance.data !== null]);
+  useEffect(() => {
+    const name = NAV.find(([, , under]) => under === place)?.[1] ?? place;
+    document.title = ["IGNITE", name.toLowerCase(), ...rest].join(" ");
+    if (place) document.querySelector<HTMLElement>(".page-title")?.focus({ preventScroll: true });
+  }, [path]);
   return (
     <main>
-      <nav className="skips" aria-label="Skip to">{SKIPS.map(([id, name]) => <a key={id} href={`#${id}`}>Skip to {name}</a>)}</nav>
+      <nav className="skips" aria-label="Skip to">
+        {(place ? [["page", "the page"]] : [["h-agents", "agents"], ["h-decisions", "decisions"], ["h-feed", "events"]]).map(([id, name]) => <a key={id} href={`#${id}`}>Skip to {name}</a>)}
+      </nav>
       <header className="bar">
         <h1>IGNITE</h1>
+        <nav className="rooms" aria-label="Pages">
+          {NAV.map(([to, name, under]) => (
+            <Link key={to} to={to} aria-current={under === place || (under === "" && place === "decision") ? "page" : undefined}>
+              {name}{(counts[under] ?? 0) > 0 && <b className={`count ${under === "alerts" ? "trouble" : ""}`}>{counts[under]}</b>}
+            </Link>
+          ))}
+        </nav>
         <span className="bar-item">business time <b className="mono">{now ? moment(now) : <span className="skeleton">loading</span>}</b></span>
         <span className={`bar-item connection-${connection}`} role="status">
           <span aria-hidden="true">{connection === "live" ? "●" : "○"}</span> {CONNECTION[connection]}
         </span>
-        <span className="bar-item">{restricting ? <><span aria-hidden="true">■</span> {restricting === 1 ? "1 agent restricts or probes" : `${restricting} agents restrict or probe`}</> : agents.data ? "all 48 agents calm" : <span className="skeleton">loading</span>}</span>
-        {modes.length > 0 && <span className="bar-item">mode <b>{modes.join(", ")}</b>{modes.includes("observe") && " (decides, does not act)"}</span>}
+        {stops.length > 0 && <span className="bar-item trouble"><span aria-hidden="true">■</span> stopped {stops.some((one) => !one.isp) ? "everywhere" : `at ${stops.map((one) => one.isp).join(", ")}`}</span>}
         {(ready.error || ready.data) && <span className="bar-item trouble" role="status"><span aria-hidden="true">▲</span> {ready.error ?? ready.data}</span>}
         <ThemeSwitch theme={theme} choose={(chosen) => { applyTheme(chosen); setTheme(chosen); }} />
       </header>
-      {problem && <p className="banner" role="alert">The API does not answer as it should: {problem.error}. The page keeps trying; what you see is the last answer.</p>}
-      <section aria-labelledby="h-loop"><h2 id="h-loop">The loop</h2><LoopPicture steps={loop.data?.steps} /></section>
-      <div className="columns">
-        <section aria-labelledby="h-agents"><h2 id="h-agents" tabIndex={-1}>Agents</h2><Agents rows={agents.data} now={now} /></section>
-        <section aria-labelledby="h-decisions"><h2 id="h-decisions" tabIndex={-1}>Decisions</h2><Decisions now={now} /></section>
+      <div id="page" className="page" tabIndex={-1}>
+        {place === "" && <LivePage theme={`${theme} ${dark}`} messages={messages} alerts={open} tell={setLiveNow} />}
+        {place === "isp" && <IspPage key={rest[0]} isp={rest[0] ?? ""} />}
+        {place === "decision" && <DecisionPage key={rest[0]} id={Number(rest[0])} now={now} />}
+        {place === "ip" && (rest[0] ? <IpPage key={rest[0]} ip={decodeURIComponent(rest[0])} /> : <IpList />)}
+        {place === "agents" && <AgentsPage now={now} governance={governance.data} error={governance.error} isp={new URLSearchParams(path.split("?")[1]).get("isp")} />}
+        {place === "approvals" && <ApprovalsPage now={now} governance={governance.data} />}
+        {place === "policy" && <PolicyPage now={now} />}
+        {place === "alerts" && <AlertsPage now={now} />}
       </div>
-      <section aria-labelledby="h-signals"><h2 id="h-signals">Signals per provider</h2><Signals points={signals.data} now={now} theme={`${theme} ${dark}`} /></section>
-      <div className="columns">
-        <section aria-labelledby="h-feed"><h2 id="h-feed" tabIndex={-1}>Events</h2><Feed messages={messages} /></section>
-        <section aria-labelledby="h-campaigns"><h2 id="h-campaigns">Campaigns</h2><Campaigns rows={campaigns.data} /></section>
-      </div>
-    </main>
-  );
-}
-
-function SignIn() {
-  return (
-    <main className="sign-in">
-      <h1>IGNITE</h1>
-      <p>This page needs a signed-in console.</p>
-      <form method="post" action="/console">
-        <label htmlFor="key">API key</label>
-        <input id="key" name="key" type="password" autoComplete="current-password" required autoFocus />
-        <button type="submit">Sign in</button>
-      </form>
-      <p>Keys stand in the server's configuration, each with the name of who uses it: <code>{'api: {keys: {alice: "at least sixteen characters"}}'}</code></p>
-      <p>With <code>ignite demo</code>, open the one-time link that it printed in the terminal; each start prints a new one.</p>
     </main>
   );
 }

@@ -2,6 +2,7 @@ import { useEffect, useRef } from "react";
 import { items, type Command, type Decision } from "./api";
 import { clock, when, words } from "./format";
 import { usePoll } from "./hooks";
+import { Link } from "./router";
 
 const INSIDE = ["suppress", "warn", "hold_warmup", "step_down_warmup"]; // no command on the MTA carries them
 
@@ -18,6 +19,7 @@ export function DecisionDetail({ row, now }: { row: Decision; now: string | unde
   useEffect(() => { void box.current?.scrollIntoView({ block: "nearest" }); }, [loaded]);
   return (
     <div className="decision-detail" ref={box}>
+      <p><Link to={`/decision/${row.id}`}>the whole story of decision {row.id}: pictures, effect, undo</Link></p>
       <dl>
         <dt>why</dt><dd>{row.reason}</dd>
         <dt>target</dt><dd><span className="mono">{row.target}</span> ({row.target_type})</dd>

@@ -1,14 +1,12 @@
 import { Fragment, useState } from "react";
 import { ACTIONS, get, ISPS, ISP_NAME, items, KINDS, type Decision, type Page, type Suppressing } from "./api";
+import { MARK } from "./charts/Lane";
 import { DecisionDetail } from "./DecisionDetail";
 import { clock, number, when, words } from "./format";
 import { rove, usePoll } from "./hooks";
 import { Reason } from "./Reason";
+import { Link, targetPath } from "./router";
 
-const MARK: Record<string, string> = {
-  throttle: "▽", backoff: "▽", pause_job: "❚❚", pause_queue: "❚❚", disable_source: "⊘", quarantine_ip: "⊘",
-  emergency_halt: "■", suppress: "✕", warn: "!", hold_warmup: "▭", step_down_warmup: "▿", probe: "◐", release: "▶",
-};
 const QUIET = ACTIONS.filter((action) => action !== "suppress");
 const PAGE = 50;
 
@@ -60,7 +58,7 @@ export function Decisions({ now }: { now: string | undefined }) {
                 <span aria-hidden="true">{MARK[row.action] ?? "•"}</span> {words(row.action)}{typeof row.parameters.factor === "number" && ` × ${+row.parameters.factor.toFixed(2)}`}
               </Reason>
             </td>
-            <td className="mono clip" title={row.target}>{row.target}</td>
+            <td className="mono clip" title={row.target}>{targetPath(row.target_type, row.target) ? <Link to={targetPath(row.target_type, row.target)!}>{row.target}</Link> : row.target}</td>
             <td className={`status status-${row.status}`}>{row.status}</td>
           </tr>
           {row.id === open && <tr className="detail"><td colSpan={6}><DecisionDetail row={row} now={now} /></td></tr>}

@@ -2,6 +2,7 @@ import { useEffect, useMemo, useRef } from "react";
 import uPlot from "uplot";
 import { ISPS, ISP_NAME, type SignalPoint } from "./api";
 import { clock, number, percent } from "./format";
+import { Link } from "./router";
 
 const SERIES = [
   { signal: "deferral", label: "deferred", means: "4xx, try later", token: "--series-deferral", dash: [] as number[] },
@@ -97,7 +98,7 @@ function Chart({ isp, points, begin, end }: { isp: string; points: SignalPoint[]
   return (
     <figure className={`chart ${said.quiet ? "quiet" : ""}`} aria-label={`${ISP_NAME[isp]}: ${said.head}. ${said.shares}`} data-chart={isp}
       data-begin={clock(new Date(begin * 1000).toISOString())}>
-      <figcaption><b>{ISP_NAME[isp]}</b> <span>{said.head}</span><br /><span className="shares">{said.shares}</span></figcaption>
+      <figcaption><b>{isp === "elsewhere" ? ISP_NAME[isp] : <Link to={`/isp/${isp}`}>{ISP_NAME[isp]}</Link>}</b> <span>{said.head}</span><br /><span className="shares">{said.shares}</span></figcaption>
       <div ref={host} />
     </figure>
   );

@@ -22,6 +22,8 @@ export interface Decision {
   target_type: string; target: string; status: string; reason: string; rule: string; mode: string;
   status_note: string | null; evidence: Record<string, unknown>; parameters: Record<string, unknown>;
   undoes: number | null; ended_at: string | null;
+  awaits?: boolean; deadline?: string | null; on_deadline?: "apply" | "reject" | null;
+  by?: string | null; person_reason?: string | null;
 }
 export interface Command {
   id: number; host: string; knob: string; argv: string[] | null; state: string; exit_status: number | null;
@@ -32,6 +34,68 @@ export interface Rule {
   id: string; agent: string; says: string; signal: string; scope: string; action: string;
   parameters: Record<string, number>; lifetime_s: number;
 }
+export interface RateStep { at: string; rung: number; rate_per_min: number; reason: string }
+
+export type Point = [at: string, n: number, x: number];
+export interface Series { signal: string; p0: number; p1: number; s: number; alarm: number; points: Point[] }
+/** A decision as a chart or a list needs it; `isp` only where several providers are shown. */
+export interface DecisionMark {
+  id: number; at: string; until: string; ended_at: string | null; isp?: string | null; agent: string; action: string;
+  target_type: string; target: string; reason: string; rule: string; mode: string; status: string;
+  status_note: string | null; undoes: number | null;
+}
+export interface Measure { what: string; have: number; need: number; way: number }
+export interface Prospect {
+  rule: string; agent: string; says: string; action: string; parameters: Record<string, number>; lifetime_s: number;
+  test: string; signal: string; scope_type: string; scope: string; places: number; window_s: number; n: number; x: number;
+  way: number; measures: Measure[]; note: string;
+}
+export interface Ahead {
+  decision: number; agent: string; action: string; target: string; status: string; at: string; until: string; then: string;
+  probe: { id: number; at: string; until: string; n: number; x: number; weight: number; accept: number; verdict: string | null } | null;
+}
+export interface IspPage {
+  isp: string; at: string; since: string; bucket_s: number; series: Series[]; agents: AgentRow[];
+  decisions: DecisionMark[]; ahead: Ahead[]; prospects: Prospect[];
+}
+export interface AddressRow { ip: string; attempts: number; vmtas: string[]; cold: boolean }
+export interface HourCounts { at: string; attempts: number; delivered: number; deferred: number; refused: number; dead: number; complained: number }
+export interface Counted {
+  isp: string; updated_at: string; days: [day: string, firsts: number][]; hours: HourCounts[];
+  alarms: { signal: string; s: number; alarm: number }[];
+}
+export interface WarmupDay {
+  vmta: string; isp: string; day: string; budget: number; on_hand: number; selected: number; accepted: number;
+  deferred: number; bounced: number; complained: number; slow_start: boolean; note: string;
+}
+export interface IpPage {
+  ip: string; at: string; vmtas: string[]; cold: boolean; counted: Counted[]; decisions: DecisionMark[]; warmup: WarmupDay[];
+}
+export interface Alert { id: number; kind: string; subject: string; text: string; first_seen: string; last_seen: string; ended_at: string | null }
+
+export const MODES = ["observe", "shadow", "approve", "act"] as const;
+export interface ModeEntry { agent: string | null; isp: string | null; mode: string; by: string; at: string; reason: string }
+export interface Stop { isp: string | null; by: string; at: string; reason: string }
+export interface Governance { at: string; default_mode: string; modes: ModeEntry[]; stops: Stop[]; pending: number }
+
+export interface PolicyRule {
+  name: string; version: number; id: string; agent: string; says: string; signal: string; scope: string; action: string;
+  parameters: Record<string, number>; lifetime_s: number; enabled: boolean; changed: boolean; fields: Record<string, unknown>; uses: string[];
+}
+export interface Policy { version: number; by: string | null; at: string | null; reason: string | null; document: string; rules: PolicyRule[]; from_file: boolean; faults: Fault[] }
+export interface PolicyVersion { version: number; by: string | null; at: string | null; reason: string | null; document?: string }
+export interface Fault { key: string; message: string; line: number | null }
+export interface Difference { rule: string; field: string; from: unknown; to: unknown }
+export interface PolicyCheck { ok: boolean; faults: Fault[]; diff: Difference[] }
+export interface ReplayedDecision { at: string; until: string; isp: string | null; agent: string; action: string; target: string; reason: string; rule: string }
+/** `decisions` holds the first 200; `total` and the counts are of all. */
+export interface Replayed { total: number; by_action: Record<string, number>; by_agent: Record<string, number>; decisions: ReplayedDecision[] }
+export interface Backtest {
+  status: string; progress: number; records: number; days: number; files: number; left_out: string[]; rejected: number;
+  current: Replayed; proposed: Replayed; only_current: ReplayedDecision[]; only_proposed: ReplayedDecision[];
+  moved: ReplayedDecision[]; error: string | null;
+}
+
 export interface Page<T> { items: T[]; next: number | null }
 export interface SignalPoint { at: string; isp: string; signal: string; n: number; x: number }
 export interface Variant { name: string; subject: string; sent: number; clicks: number; winner?: boolean }
@@ -46,8 +110,15 @@ export class ApiError extends Error {
   constructor(readonly status: number, message: string) { super(message); }
 }
 
-export async function get<T>(path: string): Promise<T> {
-  const answer = await fetch(`/api/v1/${path}`, { headers: { Accept: "application/json" }, credentials: "same-origin" });
+export const get = <T>(path: string): Promise<T> => call<T>("GET", path);
+
+/** Asks for `path` below /api/v1; `body` goes as JSON. Raises `ApiError` with the server's own words. */
+export async function call<T>(method: "GET" | "POST" | "PUT" | "DELETE", path: string, body?: unknown): Promise<T> {
+  const answer = await fetch(`/api/v1/${path}`, {
+    method, credentials: "same-origin",
+    headers: { Accept: "application/json", ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
   if (!answer.ok) {
     const problem = (await answer.json().catch(() => ({}))) as { title?: string; detail?: string };
     throw new ApiError(answer.status, problem.detail ?? problem.title ?? answer.statusText);

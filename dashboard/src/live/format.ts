@@ -16,7 +16,8 @@ export function when(iso: string, now: string | undefined): string {
   return `${day} ${clock(iso)}`;
 }
 /** A time by hours or minutes: "30 min", "12 h". */
-export const lasting = (seconds: number): string => (seconds < 3600 ? `${Math.round(seconds / 60)} min` : `${seconds / 3600} h`);
+export const lasting = (seconds: number): string =>
+  (seconds < 3600 ? `${Math.round(seconds / 60)} min` : seconds < 172800 ? `${+(seconds / 3600).toFixed(1)} h` : `${Math.round(seconds / 86400)} days`);
 export const words = (name: string): string => name.replaceAll("_", " ");
 export const number = (value: number | undefined): string => (value ?? 0).toLocaleString("en");
 export const percent = (x: number, n: number): string => (n ? `${((100 * x) / n).toFixed(1)} %` : "–");

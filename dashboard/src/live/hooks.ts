@@ -1,5 +1,10 @@
-import { useEffect, useReducer, useRef, useState, useSyncExternalStore, type KeyboardEvent } from "react";
+import {
+  useEffect, useLayoutEffect, useReducer, useRef, useState, useSyncExternalStore, type KeyboardEvent, type RefObject,
+} from "react";
 import { ApiError, type LiveMessage } from "./api";
+
+/** Said on the window when the API has refused who asks. */
+export const DENIED = "ignite-denied";
 
 export interface Polled<T> { data: T | null; error: string | null; denied: boolean }
 
@@ -17,6 +22,7 @@ export function usePoll<T>(read: () => Promise<T>, seconds: number, key = ""): P
         if (alive) setState({ data, error: null, denied: false });
       } catch (failure) {
         const denied = failure instanceof ApiError && (failure.status === 401 || failure.status === 403);
+        if (denied) dispatchEvent(new Event(DENIED));
         const error = failure instanceof Error ? failure.message : String(failure);
         if (alive) setState((old) => ({ data: old.data, error, denied }));
       }
@@ -26,6 +32,39 @@ export function usePoll<T>(read: () => Promise<T>, seconds: number, key = ""): P
     return () => { alive = false; clearTimeout(timer); };
   }, [seconds, key]);
   return state;
+}
+
+export interface Action { busy: boolean; error: string | null; run: (what: () => Promise<unknown>) => Promise<boolean>; clear: () => void }
+
+/** Something that a person asks of the server once: whether it is under way, and what went wrong. */
+export function useAction(): Action {
+  const [state, setState] = useState<{ busy: boolean; error: string | null }>({ busy: false, error: null });
+  const run = async (what: () => Promise<unknown>) => {
+    setState({ busy: true, error: null });
+    try {
+      await what();
+      setState({ busy: false, error: null });
+      return true;
+    } catch (failure) {
+      setState({ busy: false, error: failure instanceof Error ? failure.message : String(failure) });
+      return false;
+    }
+  };
+  return { ...state, run, clear: () => setState({ busy: false, error: null }) };
+}
+
+/** The width of an element in pixels, as it changes; a ref for it. */
+export function useWidth<T extends Element>(first: number): [RefObject<T | null>, number] {
+  const box = useRef<T>(null);
+  const [width, setWidth] = useState(first);
+  useLayoutEffect(() => {
+    if (!box.current) return;
+    setWidth(box.current.clientWidth || first);
+    const watch = new ResizeObserver(([entry]) => entry && setWidth(Math.round(entry.contentRect.width) || first));
+    watch.observe(box.current);
+    return () => watch.disconnect();
+  }, []);
+  return [box, width];
 }
 
 const STEPS: Record<string, (columns: number) => number> = {

@@ -21,7 +21,7 @@ SHOWN_DECISIONS: Final = 200
 
 _SERIES: Final = """
 select signal, date_bin(%(bucket)s, at, %(origin)s) as at, sum(n)::bigint as n, sum(x)::bigint as x
-  from mailing_engine_signal_history where isp = %(isp)s and at >= %(since)s group by 1, 2 order by 2
+  from mailing_engine_signal_history where isp = %(isp)s and at >= %(since)s and at <= %(end)s group by 1, 2 order by 2
 """
 _MARKS: Final = """
 select id, at, until, ended_at, agent, action, target_type, target, reason, rule, mode, status, status_note, undoes
@@ -67,10 +67,10 @@ class IspReading:
             await cursor.execute(query, values)
             return await cursor.fetchall()
 
-    async def series(self, isp: str, since: datetime, bucket: timedelta) -> list[Row]:
+    async def series(self, isp: str, since: datetime, end: datetime, bucket: timedelta) -> list[Row]:
         """`signal at n x`, oldest first, in buckets from midnight UTC on."""
         origin = datetime(2000, 1, 1, tzinfo=UTC)
-        return await self._rows(_SERIES, isp=isp, since=since, bucket=bucket, origin=origin)
+        return await self._rows(_SERIES, isp=isp, since=since, end=end, bucket=bucket, origin=origin)
 
     async def marks(self, isp: str, since: datetime) -> list[Row]:
         """Decisions about a provider that began, ended or stood after `since`, newest first; suppressions left out."""

@@ -6,7 +6,7 @@ in `governance.outlook`.
 
 import ipaddress
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import attrs
@@ -30,6 +30,7 @@ from ignite_domain.isps import Isp
 MAX_HOURS: Final = 24 * 90  # the history is kept so long
 POINTS: Final = 300
 """At most so many points a line: what a chart of this width can show."""
+_EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 BUCKETS: Final = tuple(timedelta(minutes=m) for m in (5, 15, 60, 360))
 REPORTED_FOR: Final = timedelta(days=7)
 SHOWN: Final = (Signal.DEFERRAL, Signal.REFUSAL, Signal.BOUNCE, Signal.COMPLAINT)
@@ -120,16 +121,20 @@ def routes(deps: IspPageDeps) -> list[Any]:
     room = ReadingRoom(deps.pool)
 
     @get("/api/v1/isps/{isp:str}", tags=["agents"])
-    async def provider(isp: FromPath[str], hours: FromQuery[float] = 24.0) -> dict[str, Any]:
+    async def provider(
+        isp: FromPath[str], hours: FromQuery[float] = 24.0, to: FromQuery[datetime | None] = None
+    ) -> dict[str, Any]:
         """A provider's page: signals over time with the band of each alarm, decisions, agents, and what would happen
-        next. `series`: points [at, n, x] in buckets of `bucket_s`."""
+        next. `series`: points [at, n, x] in buckets of `bucket_s`, of the `hours` before `to`, which is now unless
+        it is given."""
         which = _isp(isp)
         if not 0 < hours <= MAX_HOURS:  # also refuses what is not a number
             raise BadInput(f"hours: must be above 0 and at most {MAX_HOURS}")
         now: datetime = deps.clock.now()
         bucket = _bucket(hours)
-        since = now - timedelta(hours=hours)
-        rows = await reading.series(isp, since, bucket)
+        end = to.astimezone(UTC) if to else now
+        since = max(end, _EARLIEST) - timedelta(hours=hours)
+        rows = await reading.series(isp, since, end, bucket)
         signals = SignalProcessor(await reading.states(isp), deps.complaint_median)
         reported = await store.reported((now - REPORTED_FOR).date())
         near = prospects(which, await deps.rules(), signals, deps.cold, reported, now)

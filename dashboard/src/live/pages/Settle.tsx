@@ -1,0 +1,42 @@
+import { useState } from "react";
+import { call, type Decision } from "../api";
+import { lasting, words } from "../format";
+import { useAction } from "../hooks";
+
+/** What a person may do about a decision: approve or reject what waits, release what stands. Each asks for a reason. */
+export function Settle({ row, now, standing, compact = false, done }: { row: Decision; now: string | undefined; standing: boolean; compact?: boolean; done?: () => void }) {
+  const [reason, setReason] = useState("");
+  const action = useAction();
+  const [said, setSaid] = useState("");
+  const say = async (verb: "approve" | "reject" | "release", word: string) => {
+    if (await action.run(() => call("POST", `decisions/${row.id}/${verb}`, { reason }))) {
+      setSaid(word);
+      setReason("");
+      done?.();
+    }
+  };
+  const undoable = standing && !["release", "probe", "suppress"].includes(row.action);
+  const waits = row.awaits === true;
+  const left = waits && row.deadline && now ? Math.round((Date.parse(row.deadline) - Date.parse(now)) / 1000) : null;
+  const field = `why-${row.id}`;
+  const body = (
+    <>
+      {waits && <p className="dim-line">{left !== null && (left > 0 ? <>Decide within <b>{left < 90 ? `${left} s` : lasting(left)}</b>. </> : <>Its deadline is now. </>)}
+        {row.on_deadline && <>If nobody does, it is <b>{row.on_deadline === "apply" ? "applied" : "rejected"}</b>, which is the safe side.</>}</p>}
+      {(waits || undoable) && (
+        <form className="settle" onSubmit={(event) => event.preventDefault()}>
+          <label htmlFor={field}>reason <small>(kept with your name)</small></label>
+          <input id={field} value={reason} maxLength={300} onChange={(event) => setReason(event.target.value)} placeholder={waits ? "why, in a few words" : "why it may go"} />
+          {waits && <><button type="button" className="button primary" disabled={action.busy || !reason.trim()} onClick={() => void say("approve", "Approved.")}>Approve</button>
+            <button type="button" className="button" disabled={action.busy || !reason.trim()} onClick={() => void say("reject", "Rejected.")}>Reject</button></>}
+          {undoable && <button type="button" className="button primary" disabled={action.busy || !reason.trim()} onClick={() => void say("release", "Released: the executor lifts it at the MTA.")}>Undo: release it</button>}
+          {!reason.trim() && <small className="dim-line">a reason makes the buttons work</small>}
+        </form>
+      )}
+      {!waits && !undoable && !said && <p className="empty">{row.ended_at || !standing ? `Nothing to undo: it is ${words(row.status)}${row.ended_at ? " and over" : ""}.`
+        : row.action === "suppress" ? "A suppression is lifted for one address: DELETE /api/v1/suppressions/{address}." : `A ${row.action} is part of another decision; undo that one.`}</p>}
+      <p role="status" className={action.error ? "trouble" : "good"}>{action.busy ? "Asking the server…" : action.error ?? said}</p>
+    </>
+  );
+  return compact ? body : <section aria-labelledby="h-undo"><h3 id="h-undo">{waits ? "Waits for a person" : "Undo"}</h3>{body}</section>;
+}
