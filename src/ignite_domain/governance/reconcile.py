@@ -112,15 +112,15 @@ def covers(pattern: str, queue: str) -> bool:
 def plan(
     wanted: Desired, host: HostState, turned: Mapping[str, Turned], now: datetime, *, install: bool = False
 ) -> list[Planned]:
-    """Return the commands that are due, restrictions first, then the include file, then what is lifted.
+    """Return the commands that are due: restrictions, the include file, what is lifted, what that opened too wide.
 
     `install`: write the include file although the outbox says that the host has it (first step after a
     start). What a probe lifts waits until the probe's rate is in force. Deterministic.
     """
     due = _restrictions(wanted, host, turned, now)
     include, settled = _include(wanted, turned, now, install)
-    due += include
-    return due + _liftings(wanted, host, turned, now, rates_in_force=settled or bool(include))
+    lifted = _liftings(wanted, host, turned, now, rates_in_force=settled or bool(include))
+    return due + include + lifted + _held_on(wanted, lifted)
 
 
 def _restrictions(wanted: Desired, host: HostState, turned: Mapping[str, Turned], now: datetime) -> list[Planned]:
@@ -187,6 +187,24 @@ def _liftings(
         asks = by if by is not None else last.decision
         due.append(Planned(name, Knob.parse(name).undo(), asks, () if asks is None else (asks,)))
     return due
+
+
+def _held_on(wanted: Desired, lifted: Sequence[Planned]) -> list[Planned]:
+    """What must be said again at once: to resume one queue opens it also for the halt of its provider that stands on."""
+    gone = [Knob.parse(one.knob) for one in lifted]
+    return [
+        Planned(name, want.knob.turn(want.reenable_after), want.decisions[0], want.decisions)
+        for name, want in sorted(wanted.wants.items())
+        if any(_overlap(want.knob, knob) for knob in gone)
+    ]
+
+
+def _overlap(one: Knob, other: Knob) -> bool:
+    """Whether there may be a queue that both are about."""
+    if one.kind is not other.kind or one.ip != other.ip:
+        return False
+    parts = zip(one.target.split("/"), other.target.split("/"), strict=False)
+    return all(fnmatchcase(a, b) or fnmatchcase(b, a) for a, b in parts)
 
 
 def _too_soon(last: Turned, now: datetime) -> bool:
