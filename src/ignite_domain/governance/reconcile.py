@@ -190,7 +190,7 @@ def _liftings(
 
 
 def _held_on(wanted: Desired, lifted: Sequence[Planned]) -> list[Planned]:
-    """What must be said again at once: to resume one queue opens it also for the halt of its provider that stands on."""
+    """What must be said again at once: to resume one queue opens it for the halt of its provider too, which stands."""
     gone = [Knob.parse(one.knob) for one in lifted]
     return [
         Planned(name, want.knob.turn(want.reenable_after), want.decisions[0], want.decisions)
