@@ -372,7 +372,9 @@ class Source:
     @property
     def position(self) -> int:
         """Bytes read so far, as they lie on disk."""
-        return self._raw.tell() if self._raw and self.size and not self._raw.closed else 0
+        if self._raw is None or not self.size:
+            return 0
+        return self.size if self._raw.closed else self._raw.tell()
 
     def chunks(self) -> Generator[list[str], None, None]:
         """Lists of physical lines with their ends. A damaged gzip ends early; `damaged` says so."""

@@ -222,7 +222,7 @@ async def _in_a_process(trial: Trial, order: Mapping[str, Any]) -> None:
             elif "error" in said:
                 trial.end(said["error"])
             else:
-                trial.progress, trial.records = said["progress"], said["records"]
+                trial.progress, trial.records = max(trial.progress, said["progress"]), said["records"]
         if trial.status == "running":
             code = await process.wait()
             log.error("policy.backtest_died", code=code)
