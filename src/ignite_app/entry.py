@@ -1,6 +1,10 @@
 """The `ignite` command's front door: says what is missing before anything heavy is imported."""
 
+import os
 import sys
+
+READER_GONE = 141
+"""As a shell shows the end of a command whose reader has left (SIGPIPE)."""
 
 
 def main() -> None:
@@ -9,6 +13,9 @@ def main() -> None:
         raise SystemExit(_run())
     except KeyboardInterrupt:  # while the libraries are still being read
         raise SystemExit(130) from None
+    except BrokenPipeError:  # `| head` has read enough; what is still buffered must not be complained about at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(READER_GONE) from None
 
 
 def _run() -> int:

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -226,3 +228,17 @@ def test_rules_speak_json(capsys: pytest.CaptureFixture[str]) -> None:
     ]
     assert cli.run(["rules", "--json"]) == 0
     assert {one["changed"] for one in json.loads(capsys.readouterr().out)} == {False}
+
+
+def test_a_reader_that_leaves_early_is_no_error_to_complain_about() -> None:
+    """`ignite … | head -1`: the pipe is closed before everything is written."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "ignite_app.entry", "rules", "explain", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as command:
+        assert command.stdout is not None
+        assert command.stderr is not None
+        command.stdout.close()
+        said = command.stderr.read()
+    assert (command.returncode, said) == (141, b"")
