@@ -20,6 +20,7 @@ from ignite_adapters.verifier import HttpAddressVerifier
 from ignite_app import check_host
 from ignite_app.check_words import Check, Fault
 from ignite_app.clock import Clock
+from ignite_app.policy import SHIPPED, differences, parse, placed, text_of
 from ignite_app.settings import Settings
 from ignite_domain.errors import IgniteError
 from ignite_domain.governance import commands, include_file
@@ -45,6 +46,7 @@ async def check(settings: Settings, clock: Clock) -> list[Check]:
         ("accounting", lambda: check_host.accounting(settings)),
         ("alerts", lambda: check_host.alerts(settings, clock)),
         ("x-headers", lambda: check_host.x_headers(settings, clock)),
+        ("policy", lambda: _policy(settings)),
         ("tracking", lambda: _tracking(settings)),
         ("clock", lambda: _clock(settings, clock)),
     ]
@@ -75,6 +77,8 @@ FIXES: Final = {
     "alerts": "start PostgreSQL, correct database.dsn, run `ignite migrate`",
     "x-headers": "follow docs/pmta.md: let PowerMTA read the headers that IGNITE sets",
     "accounting": "mount or sync PowerMTA's accounting folder here, readable, and set pmta.accounting_dir",
+    "policy": "correct governance.policy or the file that it names: `ignite rules check FILE`; until then the last "
+    "sound version stays in force",
     "tracking": "start `ignite serve`, and set tracking.base_url to where people reach it from outside",
     "clock": "leave clock.* out of the settings",
 }
@@ -218,6 +222,16 @@ def _get(url: str) -> int:
             return int(response.status)
     except urllib.error.HTTPError as answer:
         return answer.code
+
+
+async def _policy(settings: Settings) -> str:
+    file = Path(settings.governance.policy)
+    if not settings.governance.policy:
+        return "changed through the API; governance.policy names no file"
+    policy, wrong = await asyncio.to_thread(lambda: parse(text_of(file)))
+    if wrong:
+        raise Fault("; ".join(placed(file, one) for one in wrong), FIXES["policy"])
+    return f"{file} is sound, and changes {len({one.rule for one in differences(SHIPPED, policy)})} rules"
 
 
 async def _clock(settings: Settings, clock: Clock) -> str:

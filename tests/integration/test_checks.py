@@ -18,6 +18,7 @@ from ignite_app.settings import (
     BucketSettings,
     DatabaseSettings,
     DnsSettings,
+    GovernanceSettings,
     PmtaSettings,
     Secret,
     Settings,
@@ -115,6 +116,8 @@ async def test_each_part_that_is_broken_is_named_with_what_to_do(settings: Setti
     deaf = tmp_path / "deaf"
     deaf.mkdir()
     (deaf / "acct-2026-11-02-0000.csv").write_text(accounting("d", 1000))
+    faulty = tmp_path / "rules.yaml"
+    faulty.write_text("# ours\nunreachable: {z: none}\n")
     evolve = attrs.evolve
     broken = [
         (_pmta(settings, ssh_host_key=other), "ssh", "another key"),
@@ -138,6 +141,8 @@ async def test_each_part_that_is_broken_is_named_with_what_to_do(settings: Setti
             "bucket",
         ),
         (evolve(settings, dns=DnsSettings(nameserver="127.0.0.1:9", timeout_seconds=0.3)), "dns", "gmail.com"),
+        (evolve(settings, governance=GovernanceSettings(policy=str(tmp_path / "none.yaml"))), "policy", "none.yaml"),
+        (evolve(settings, governance=GovernanceSettings(policy=str(faulty))), "policy", "rules.yaml:2: unreachable.z"),
     ]
     for changed, name, words in broken:
         one = (await found(changed))[name]
