@@ -277,6 +277,9 @@ def _covers(standing: Decision, wish: Decision) -> bool:
     """Whether a standing decision of the same provider (or the host) already does more than the wish."""
     if standing.status is DecisionStatus.PROPOSED or standing.action not in COVERS_ALL or wish.action not in LEVERS:
         return False
+    whole = standing.target_type in (TargetType.ISP, TargetType.HOST)  # a person may pause a single queue
+    if not whole and (standing.target_type, standing.target) != (wish.target_type, wish.target):
+        return False
     same = standing.isp is wish.isp or standing.target_type is TargetType.HOST
     return same and _rank(standing)[0] < _rank(wish)[0]
 

@@ -150,7 +150,7 @@ def release(undone: Decision, by: str, reason: str, now: datetime) -> Decision:
         rule=PERSON_RULE,
         evidence={"by": by, "reason": reason},
         parameters={"of": undone.id},
-        status=DecisionStatus.APPLIED if inside else DecisionStatus.APPROVED,
+        status=DecisionStatus.RELEASED if inside else DecisionStatus.APPROVED,
         by=by,
         person_reason=reason,
     )

@@ -217,6 +217,8 @@ def scope_of(decision: Decision) -> tuple[str, str, str]:
     match decision.target_type:
         case TargetType.HOST:
             return HOST, "host", HOST
+        case TargetType.QUEUE if "*" in decision.target:
+            return label, "isp", label  # several queues: counted are single ones
         case TargetType.IP | TargetType.JOB | TargetType.QUEUE:
             return label, decision.target_type.value, decision.target
         case _:

@@ -145,6 +145,7 @@ class Steering:
             one
             for one in standing
             if one.action in (Action.EMERGENCY_HALT, Action.PAUSE_QUEUE)
+            and one.target_type in (TargetType.ISP, TargetType.HOST)
             and one.status is not DecisionStatus.PROPOSED
             and one.id not in lifting
         ]

@@ -115,7 +115,7 @@ def test_a_release_says_what_it_undoes_and_who_wants_it() -> None:
     )
     assert made.status is DecisionStatus.APPROVED
     hold = attrs.evolve(STANDS, action=Action.HOLD_WARMUP, status=DecisionStatus.APPLIED)
-    assert release(hold, "ann", "it is over", AT).status is DecisionStatus.APPLIED  # nothing for the MTA to do
+    assert release(hold, "ann", "it is over", AT).status is DecisionStatus.RELEASED  # nothing for the MTA to do
 
 
 @pytest.mark.parametrize(
