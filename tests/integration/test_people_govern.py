@@ -18,10 +18,11 @@ from ignite_adapters.memory.pmta import MemoryPmta
 from ignite_adapters.pmta.accounting import DirectoryFeed
 from ignite_adapters.postgres.alerts import Alert, AlertStore
 from ignite_adapters.postgres.commands import PostgresCommandStore
+from ignite_adapters.postgres.decisions import change
 from ignite_adapters.postgres.governance import PostgresGovernanceStore
 from ignite_adapters.postgres.modes import PostgresModesStore
 from ignite_adapters.postgres.persons import PostgresPersons
-from ignite_adapters.postgres.pool import Pool
+from ignite_adapters.postgres.pool import Pool, transaction
 from ignite_adapters.postgres.reading import ReadingRoom
 from ignite_adapters.postgres.suppressions import PostgresSuppressionStore
 from ignite_adapters.postgres.tallies import LogBook
@@ -35,7 +36,8 @@ from ignite_app.workers.ingest import IngestWorker
 from ignite_app.workers.watch import Watch
 from ignite_domain.governance.modes import Modes
 from ignite_domain.governance.orchestrator import Orchestrator
-from ignite_domain.governance.words import Mode
+from ignite_domain.governance.ports import StatusChange
+from ignite_domain.governance.words import DecisionStatus, Mode
 from integration.sending import HandClock
 from integration.test_executor import QUEUES, VMTAS, alone
 from integration.test_ingest import FILE, HEADER, line
@@ -262,6 +264,44 @@ async def test_what_stands_when_a_stop_comes_stays_and_is_held_past_its_lifetime
     assert one["status_note"] == "held, neither probed nor released: a stop by ann everywhere"
     assert floor.limited
     assert floor.host.mutations == sent
+
+    await floor.call("POST", f"decisions/{one['id']}/release", WHY)  # a person's word is carried out under a stop
+    await floor.go(2)
+    assert not floor.limited
+    assert (await floor.call("GET", f"decisions/{one['id']}"))["status"] == "released"
+
+
+async def test_an_answer_that_comes_while_a_step_is_under_way_is_not_overwritten(floor: Floor) -> None:
+    await floor.refusals()
+    await floor.go()
+    (waiting,) = await floor.decisions("awaiting=true")
+    await floor.call("POST", f"decisions/{waiting['id']}/reject", WHY)
+    late = StatusChange(waiting["id"], DecisionStatus.APPROVED, "nobody answered", waiting=True)
+    async with transaction(floor.pool) as conn:
+        assert await change(conn, late, floor.clock.now()) is None
+    one = await floor.call("GET", f"decisions/{waiting['id']}")
+    assert (one["status"], one["by"]) == ("rejected", "ann")
+
+
+async def test_a_refused_probe_keeps_its_restriction_and_is_asked_for_again_later(floor: Floor) -> None:
+    mine = {"isp": "gmail", "action": "backoff", "target_type": "isp", "target": "gmail", "minutes": 20}
+    made = await floor.call("POST", "decisions", {**mine, "parameters": {}, **WHY}, expect=201)
+    async with transaction(floor.pool) as conn:  # as if an agent had decided it and a person agreed
+        await conn.execute("update mailing_engine_decisions set rule = 'test@1' where id = %s", (made["id"],))
+    await floor.go(21)
+    (probe,) = await floor.decisions("awaiting=true")
+    assert (probe["action"], probe["on_deadline"], probe["undoes"]) == ("probe", "reject", made["id"])
+    await floor.go(16)
+    assert (await floor.call("GET", f"decisions/{probe['id']}"))["status"] == "rejected"
+    assert floor.host.backoff == {"gmail.com/mta1", "gmail.com/mta2"}
+    held = await floor.call("GET", f"decisions/{made['id']}")
+    assert held["status_note"] == "held: nobody answered within 15 minutes; the safe side is to hold"
+    await floor.go(20)
+    (again,) = await floor.decisions("awaiting=true")
+    await floor.call("POST", f"decisions/{again['id']}/approve", WHY)
+    await floor.go(2)
+    assert (await floor.call("GET", f"decisions/{again['id']}"))["status"] == "verified"
+    assert floor.host.backoff == set()
 
 
 @pytest.mark.parametrize("mode", [Mode.ACT])

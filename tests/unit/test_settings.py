@@ -71,6 +71,11 @@ def test_the_environment_wins_and_takes_lists_and_mappings_as_yaml(tmp_path: Pat
     assert settings.governance.mode is None
 
 
+@pytest.mark.parametrize("mode", list(Mode))
+def test_every_mode_may_be_set(mode: Mode) -> None:
+    assert load(None, {"IGNITE_GOVERNANCE__MODE": mode.value}).governance.mode is mode
+
+
 WRONG: list[tuple[str, str, str]] = [
     ("an unknown section", "buckte: {name: x}", "buckte: no such setting; do you mean bucket?"),
     ("an unknown key", "bucket: {nmae: x}", "bucket.nmae: no such setting; do you mean name?"),
