@@ -192,7 +192,7 @@ async def test_no_page_refers_to_another_host_and_each_has_a_policy_that_forbids
         assert not re.search(r"https?:|\*", policy), path
         assert not EXTERNAL.search(answer.text), path
     reference = (await client.get("/schema")).text
-    assert "What agents decided, newest first" in reference
+    assert "What agents and people decided, newest first" in reference
     for path in (await client.get("/schema/openapi.json")).json()["paths"]:
         assert path in reference
 
