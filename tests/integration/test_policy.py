@@ -16,22 +16,21 @@ import pytest
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
-from ignite_adapters.postgres.governance import PostgresGovernanceStore
 from ignite_adapters.postgres.policies import PostgresPolicyStore
 from ignite_adapters.postgres.pool import Pool
 from ignite_app.backtest.run import backtest, report
 from ignite_app.clock import Clock
+from ignite_app.container import Container
 from ignite_app.http import policy
 from ignite_app.http.app import HttpDeps, create_app
 from ignite_app.http.auth import Gatekeeper
-from ignite_app.policies.in_force import PolicyInForce
 from ignite_app.policies.replayed import paired
 from ignite_app.policies.trial import Logs, PolicyTrials, logs_of
-from ignite_app.settings import AccountingHost, AccountingSettings, PmtaSettings, Secret, Settings
+from ignite_app.settings import AccountingHost, AccountingSettings, GovernanceSettings, PmtaSettings, Secret, Settings
 from ignite_app.workers.ingest import IngestWorker
 from ignite_domain.governance.replay import Entry, Tally
 from ignite_domain.governance.rules import RULES
-from ignite_domain.governance.words import Action, AgentKind, Decision, TargetType
+from ignite_domain.governance.words import Action, AgentKind, Decision, Mode, TargetType
 from ignite_domain.isps import Isp
 from integration.test_ingest import GONE, Desk, desk, line
 
@@ -183,16 +182,20 @@ async def test_without_a_key_there_is_no_policy(pool: Pool) -> None:
         assert (await client.put("/api/v1/policy", json={})).status_code == 401
 
 
+def composed(desk: Desk, governance: GovernanceSettings) -> IngestWorker:
+    """The worker as `ignite work` composes it, with the desk's log and clock."""
+
+    class Turned(Clock):
+        def now(self) -> datetime:
+            return desk.clock.now()
+
+    settings = Settings(pmta=PmtaSettings(accounting_dir=str(desk.directory)), governance=governance)
+    worker: IngestWorker = Container(settings=settings, clock=Turned(), dsn="", pool=desk.pool).ingest()
+    return worker
+
+
 async def test_a_running_worker_decides_by_the_new_version_at_its_next_step(client: Client, desk: Desk) -> None:
-    worker = IngestWorker(
-        desk.worker()._feed,
-        PostgresGovernanceStore(desk.pool),
-        desk.worker()._orchestrator,
-        {},
-        desk.clock,  # type: ignore[arg-type]  # the part of a Clock that workers use
-        poll_seconds=10,
-        policy=PolicyInForce(PostgresPolicyStore(desk.pool)),
-    )
+    worker = composed(desk, GovernanceSettings(mode=Mode.ACT))
 
     async def rules_of_dead_addresses_at(domain: str, minute: float) -> list[str]:
         desk.clock.at = NOW + timedelta(minutes=minute + 1)
@@ -209,6 +212,16 @@ async def test_a_running_worker_decides_by_the_new_version_at_its_next_step(clie
     assert await rules_of_dead_addresses_at("comcast.net", 14) == []
     assert (await put(client, "", 2)).status_code == 200
     assert await rules_of_dead_addresses_at("cox.net", 16) == ["bounce-flood@1"]
+
+
+async def test_a_running_worker_takes_the_policy_file_of_the_settings(desk: Desk, tmp_path: Path) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text(CHANGES)
+    worker = composed(desk, GovernanceSettings(policy=str(file)))
+    await desk.run(worker)
+    assert await desk.rows("select version, author, document from mailing_engine_policies") == [
+        (1, "governance.policy", CHANGES)
+    ]
 
 
 # ---- the last seven days under another policy
