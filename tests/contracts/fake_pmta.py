@@ -48,7 +48,8 @@ def main() -> int:
             which = "backoff" if "--mode=backoff" in options else which
             data = {"queue": [{"name": queue} for queue in state[which]]}
         case ["show", "jobs"]:
-            data = {"job": [{"id": job, "paused": True} for job in state["jobs"]]}
+            known = sorted({*state["jobs"], *state.get("running", [])})
+            data = {"job": [{"id": job, "paused": job in state["jobs"]} for job in known]}
         case ["show", "disabled", "sources"]:
             data = {"source": state["disabled"]}
         case ["show", "settings", _]:

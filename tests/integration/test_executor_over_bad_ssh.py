@@ -4,6 +4,7 @@ Whatever happens, nothing is called done that the host does not show, and it end
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -139,3 +140,30 @@ async def test_a_host_that_goes_on_refusing_is_told_as_failed_with_its_own_words
         assert "permission denied" in note
     assert bad.host.state["paused"] == []
     assert len(bad.said()) <= 10  # once a minute, while the decision stands
+
+
+async def test_a_host_that_starts_anew_and_forgot_is_brought_back_by_an_executor_that_starts_anew_too(
+    pool: Pool, time: Time, tmp_path: Path
+) -> None:
+    host = WrapperHost.made_in(tmp_path, *QUEUES)
+    bad = BadHost(host, "", "")
+    async with console_of(bad) as console:
+        numbers = [
+            await decide(pool, "pause_queue", "queue", "gmail.com/mta1"),
+            await decide(pool, "quarantine_ip", "ip", "192.0.2.12"),
+            await decide(pool, "pause_job", "job", "c3"),
+            await decide(pool, "throttle", "isp", "yahoo", "yahoo", factor=0.5),
+        ]
+        await settle(executor(pool, console, time), time)
+        before, limited = host.state, host.include.read_text()
+        assert (before["paused"], before["jobs"], len(before["disabled"])) == (["gmail.com/mta1"], ["c3"], 1)
+        forgot = before | {"paused": [], "jobs": [], "disabled": [], "backoff": [], "running": ["c3"]}
+        (host.root / "state.json").write_text(json.dumps(forgot))
+        host.include.write_text("# as installed\n")  # an operator put the old file back
+        await settle(executor(pool, console, time), time)
+        after = host.state
+        assert {name: after[name] for name in ("paused", "jobs", "disabled")} == {
+            name: before[name] for name in ("paused", "jobs", "disabled")
+        }
+        assert host.include.read_text() == limited
+        assert [await status(pool, number) for number in numbers] == ["verified"] * 4

@@ -62,7 +62,8 @@ PATHS: Final[dict[str, tuple[str, ...]]] = {
 
 @attrs.frozen
 class HostState:
-    """`queues`, `paused`, `backoff`: names `domain/vmta`; `jobs`: paused ids; `disabled`: (ip, queue).
+    """`queues`, `paused`, `backoff`: names `domain/vmta`; `disabled`: (ip, queue); `jobs`: ids of paused ones,
+    `running`: of those that are shown and not paused. A job without mail is not shown.
 
     `delivered` counts recipients since the host started, -1 where it says none.
     """
@@ -71,6 +72,7 @@ class HostState:
     paused: frozenset[str] = frozenset()
     backoff: frozenset[str] = frozenset()
     jobs: frozenset[str] = frozenset()
+    running: frozenset[str] = frozenset()
     disabled: frozenset[tuple[str, str]] = frozenset()
     delivered: int = -1
 
@@ -79,13 +81,13 @@ def read(answers: Mapping[Reading, str]) -> HostState:
     """Make a state of the answers to all `QUESTIONS`. Raises MissingPath naming our name for the place."""
     data = {reading: _data(reading, answers[reading]) for reading in Reading}
     delivered = _at(data[Reading.STATUS], "status.out.recipients")
+    jobs = {str(_at(job, "job.id")): _true(_at(job, "job.paused")) for job in _list(data[Reading.JOBS], "jobs")}
     return HostState(
         queues=_names(data[Reading.QUEUES]),
         paused=_names(data[Reading.PAUSED]),
         backoff=_names(data[Reading.BACKOFF]),
-        jobs=frozenset(
-            str(_at(job, "job.id")) for job in _list(data[Reading.JOBS], "jobs") if _true(_at(job, "job.paused"))
-        ),
+        jobs=frozenset(job for job, paused in jobs.items() if paused),
+        running=frozenset(job for job, paused in jobs.items() if not paused),
         disabled=frozenset(
             (str(_at(source, "source.ip")), str(_at(source, "source.queue")))
             for source in _list(data[Reading.DISABLED], "disabled")

@@ -92,7 +92,7 @@ def in_force(knob: Knob, host: HostState) -> bool | None:
     """Whether the host shows the knob turned; None if it shows nothing that the knob is about."""
     match knob.kind:
         case KnobKind.JOB:
-            return True if knob.target in host.jobs else None
+            return True if knob.target in host.jobs else False if knob.target in host.running else None
         case KnobKind.SOURCE:
             return (knob.ip, knob.target) in host.disabled
         case KnobKind.QUEUE | KnobKind.MODE:

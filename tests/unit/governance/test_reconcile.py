@@ -41,6 +41,8 @@ def lines(planned: list[r.Planned]) -> list[tuple[str, int | None]]:
 
 PAUSE, RESUME = "pmta --json pause queue gmail.com/mta1", "pmta --json resume queue gmail.com/mta1"
 ON = r.Turned(True, AT, 7, 1)
+STOP = attrs.evolve(HALT, action=Action.PAUSE_JOB, target_type=TargetType.JOB, target="c3")
+RUNS, JOB, ON_JOB, PAUSE_JOB = HostState(running=frozenset({"c3"})), "job:c3", ON, "pmta --json pause job c3"
 CASES: list[tuple[str, list[Decision], HostState, dict[str, r.Turned], list[tuple[str, int | None]]]] = [
     ("a new decision", [HALT], SHOWN, {}, [(PAUSE, 7)]),
     ("in force: nothing to do", [HALT], PAUSED, {KNOB: ON}, []),
@@ -53,6 +55,8 @@ CASES: list[tuple[str, list[Decision], HostState, dict[str, r.Turned], list[tupl
     ("ended", [], PAUSED, {KNOB: ON}, [(RESUME, 7)]),
     ("released", [HALT, attrs.evolve(HALT, action=Action.RELEASE, parameters={"of": 7}, id=9)], PAUSED,
      {KNOB: ON}, [(RESUME, 9)]),
+    ("a host that started anew runs a paused job", [STOP], RUNS, {JOB: ON_JOB}, [(PAUSE_JOB, 7)]),
+    ("a paused job has no mail: it is not shown", [STOP], EMPTY, {JOB: ON_JOB}, []),
     ("undone already", [], SHOWN, {KNOB: r.Turned(False, AT, 7, 2)}, []),
     ("paused by an operator, never by us", [], PAUSED, {}, []),
 ]  # fmt: skip
@@ -180,6 +184,7 @@ def test_a_host_is_read_by_the_one_table_of_paths() -> None:
         queues=frozenset({"a.example/v", "b.example/v"}),
         paused=frozenset({"a.example/v"}),
         jobs=frozenset({"c1"}),
+        running=frozenset({"c2"}),
         disabled=frozenset({("192.0.2.1", "a.example/v")}),
         delivered=12,
     )
