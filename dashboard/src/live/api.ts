@@ -5,7 +5,7 @@ export const KINDS = ["reputation", "throttle", "pool", "warmup", "emergency", "
 /** Every action; suppressions come last, since there are so many that they hide the rest. */
 export const ACTIONS = [
   "emergency_halt", "pause_queue", "disable_source", "quarantine_ip", "pause_job", "backoff", "throttle", "warn",
-  "hold_warmup", "step_down_warmup", "probe", "release", "suppress",
+  "hold_warmup", "step_down_warmup", "probe", "release", "stop", "resume", "set_mode", "suppress",
 ] as const;
 export const ISP_NAME: Record<string, string> = {
   gmail: "Gmail", yahoo: "Yahoo", microsoft: "Microsoft", apple: "Apple",

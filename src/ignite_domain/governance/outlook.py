@@ -17,7 +17,7 @@ from ignite_domain.governance.rules import PROBE_MESSAGES, PROBE_TEST, Rule, Sco
 from ignite_domain.governance.signals import SignalProcessor
 from ignite_domain.governance.steering import Steering, is_steered
 from ignite_domain.governance.streams import Seen
-from ignite_domain.governance.words import Action, Decision, DecisionStatus, Signal
+from ignite_domain.governance.words import Action, Decision, DecisionStatus, OnDeadline, Signal, awaits
 from ignite_domain.inference import wilson_lower
 from ignite_domain.isps import Isp
 
@@ -164,8 +164,10 @@ def ahead(
             continue
         if one.id in releasing:
             found.append(Ahead(one, "its release is on the way to the MTA"))
-        elif probe := probes.get(one.id):
+        elif (probe := probes.get(one.id)) and probe.status is not DecisionStatus.PROPOSED:
             found.append(_probed(one, probe, signals))
+        elif probe and awaits(probe):
+            found.append(Ahead(one, f"its probe (decision {probe.id}) waits for a person; meanwhile it stays"))
         else:
             found.append(Ahead(one, _end_of(one, signals, steering, now)))
     return found
@@ -185,6 +187,9 @@ def _probed(one: Decision, probe: Decision, signals: SignalProcessor) -> Ahead:
 
 
 def _end_of(one: Decision, signals: SignalProcessor, steering: Steering, now: datetime) -> str:
+    if awaits(one):
+        safe = "carried out" if one.on_deadline is OnDeadline.APPLY else "rejected"
+        return f"it waits for a person; at its deadline it is {safe}"
     if one.status is DecisionStatus.PROPOSED or one.action not in LEVERS:
         return "it ends; nothing is turned at the MTA"
     if is_steered(one):

@@ -11,6 +11,7 @@ const ROW = 20;
 export const MARK: Record<string, string> = {
   throttle: "▽", backoff: "▽", pause_job: "❚❚", pause_queue: "❚❚", disable_source: "⊘", quarantine_ip: "⊘",
   emergency_halt: "■", suppress: "✕", warn: "!", hold_warmup: "▭", step_down_warmup: "▿", probe: "◐", release: "▶",
+  stop: "□", resume: "▷", set_mode: "◇",
 };
 
 /** Decisions as bars from their beginning to their end, in as few rows as will do; each is a link to its page. */

@@ -31,7 +31,7 @@ export function roundUp(value: number): number {
 export function share(value: number): string {
   const percent = 100 * value;
   if (percent === 0) return "0 %";
-  const digits = percent < 0.1 ? 3 : percent < 1 ? 2 : percent < 10 ? 1 : 0;
+  const digits = percent < 0.1 ? 3 : percent < 1 ? 2 : percent < 100 ? 1 : 0;
   return `${+percent.toFixed(digits)} %`;
 }
 

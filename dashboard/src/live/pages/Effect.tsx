@@ -45,11 +45,11 @@ function One({ one, begin, end, gap, at, over, moments, axis, ended }: {
   const parts: [string, { n: number; x: number }][] = [
     ["hour before", total(at - HOUR, at)], [ended ? "under it" : "since", total(at, over)], ...(ended ? [["after", total(over, end)] as [string, { n: number; x: number }]] : []),
   ];
-  const max = Math.min(1, roundUp(Math.max(one.p1 * 1.25, ...dots.map((dot) => dot.y))));
+  const max = Math.min(1, roundUp(Math.max(one.signal === "refusal" ? 0.02 : one.p1 * 1.25, ...dots.map((dot) => dot.y))));
   const said = parts.map(([name, { n, x }]) => `${name} ${n ? share(x / n) : "no mail"}`).join(", ");
   return (
     <TimeChart label={`${NAME[one.signal]}: ${said}`} begin={begin} end={end} gap={gap} max={max} axis={axis} height={axis ? 104 : 92} format={share} moments={moments}
-      band={{ from: one.p0, to: one.p1, low: `tolerated up to ${share(one.p0)}`, high: `found from ${share(one.p1)}` }}
+      band={one.signal === "refusal" ? undefined : { from: one.p0, to: one.p1, low: `tolerated up to ${share(one.p0)}`, high: `found from ${share(one.p1)}` }}
       lines={[{ name: one.signal, token: TOKEN[one.signal]!, dots }]}
       caption={<span className="chart-head"><b>{NAME[one.signal]}</b> {parts.map(([name, { n, x }]) => <span key={name}>{name} <b>{n ? share(x / n) : "no mail"}</b>{n > 0 && <small> of {number(n)}</small>}</span>)}</span>} />
   );

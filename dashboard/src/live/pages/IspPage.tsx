@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { get, ISPS, ISP_NAME, type IspPage as Data, type Series } from "../api";
+import { get, ISPS, ISP_NAME, type IspPage as Data, type Prospect, type Series } from "../api";
 import { Bullet } from "../charts/Bullet";
 import { Lane } from "../charts/Lane";
 import { roundUp, seconds, share } from "../charts/scale";
@@ -40,11 +40,11 @@ export function IspPage({ isp }: { isp: string }) {
       </div>
       {!shown ? <p className={error ? "empty trouble" : "empty skeleton"} role="status">{error ?? `Loading ${ISP_NAME[isp] ?? isp}…`}</p> : (
         <div className="split">
-          <Over data={shown} hours={hours} widen={() => setHours(168)} />
-          <div className="side">
-            <Next data={shown} />
+          <div className="main-column">
+            <Over data={shown} hours={hours} widen={() => setHours(168)} />
             <ProviderAgents rows={shown.agents} isp={isp} />
           </div>
+          <div className="side"><Next data={shown} /></div>
         </div>
       )}
     </>
@@ -76,7 +76,7 @@ function Over({ data, hours, widen }: { data: Data; hours: number; widen: () => 
             <span><svg width="18" height="10" aria-hidden="true"><rect className="band-over" width="18" height="10" /></svg>what the alarm is tuned to find</span>
             <span>One point for {minutes} minutes, first attempts. The alarm adds up evidence; a single point above the band is not proof.</span>
           </p>
-          {data.series.map((one) => <SignalChart key={one.signal} one={one} isp={data.isp} begin={begin} end={end} gap={data.bucket_s} moments={moment} />)}
+          {data.series.map((one) => <SignalChart key={one.signal} one={one} isp={data.isp} alarms={data.prospects.filter((rule) => rule.test === "cusum" && rule.signal === one.signal)} begin={begin} end={end} gap={data.bucket_s} moments={moment} />)}
           <TimeChart label="First attempts over time" begin={begin} end={end} gap={data.bucket_s} max={most} height={70} axis moments={moment} format={(y) => number(Math.round(y))}
             caption={<span><b>first attempts</b> <small>per {minutes} minutes</small></span>}
             lines={[{ name: "attempts", token: "--dim", bars: true, dots: volume.map(([at, n]) => ({ at: seconds(at), y: n, said: `${clock(at).slice(0, 5)} ${number(n)} attempts` })) }]} />
@@ -88,8 +88,16 @@ function Over({ data, hours, widen }: { data: Data; hours: number; widen: () => 
 
 const SILENT = ["gmail", "apple"];
 
-function SignalChart({ one, isp, begin, end, gap, moments }: {
-  one: Series; isp: string; begin: number; end: number; gap: number; moments: { at: number; label: string; token: string }[];
+/** The alarm of a signal: the provider's own, else the nearest one of an address or a job. */
+function alarmOf(one: Series, alarms: Prospect[]): { way: number; text: string } | null {
+  if (alarms.some((rule) => rule.scope_type === "isp")) return { way: one.s / one.alarm, text: `alarm ${one.s} of ${one.alarm}` };
+  const nearest = alarms.filter((rule) => rule.measures.length > 0).sort((a, b) => b.way - a.way)[0];
+  const s = nearest?.measures[0];
+  return nearest && s ? { way: s.way, text: `alarm of ${nearest.scope_type === "ip" ? "address" : nearest.scope_type} ${nearest.scope}: ${s.have} of ${s.need}` } : null;
+}
+
+function SignalChart({ one, isp, alarms, begin, end, gap, moments }: {
+  one: Series; isp: string; alarms: Prospect[]; begin: number; end: number; gap: number; moments: { at: number; label: string; token: string }[];
 }) {
   const kind = KINDS[one.signal]!;
   const dots: Dot[] = one.points.filter(([, n]) => n > 0).map(([at, n, x]) => ({ at: seconds(at), y: x / n, said: `${clock(at).slice(0, 5)} ${share(x / n)} (${number(x)} of ${number(n)})` }));
@@ -97,12 +105,13 @@ function SignalChart({ one, isp, begin, end, gap, moments }: {
   if (one.signal === "complaint" && SILENT.includes(isp) && total.x === 0) {
     return <p className="no-signal"><b>{kind.name}</b> no signal: {ISP_NAME[isp]} reports no single complaint. A rate it reports by other ways can be imported with <code>ignite signals import</code>.</p>;
   }
-  const max = Math.min(1, roundUp(Math.max(one.p1 * 1.25, ...dots.map((dot) => dot.y))));
+  const alarm = alarmOf(one, alarms);
+  const max = Math.min(1, roundUp(Math.max(alarms.length ? one.p1 * 1.25 : 0.02, ...dots.map((dot) => dot.y))));
   return (
-    <TimeChart label={`${kind.name}: ${number(total.x)} of ${number(total.n)} in this span, tolerated up to ${share(one.p0)}; the alarm stands at ${one.s} of ${one.alarm}`}
+    <TimeChart label={`${kind.name}: ${number(total.x)} of ${number(total.n)} in this span${alarms.length ? `, tolerated up to ${share(one.p0)}` : ""}${alarm ? `; ${alarm.text}` : ""}`}
       begin={begin} end={end} gap={gap} max={max} format={share} moments={moments}
-      band={{ from: one.p0, to: one.p1, low: `tolerated up to ${share(one.p0)}`, high: `found from ${share(one.p1)}` }}
+      band={alarms.length ? { from: one.p0, to: one.p1, low: `tolerated up to ${share(one.p0)}`, high: `found from ${share(one.p1)}` } : undefined}
       lines={[{ name: kind.name, token: kind.token, dash: kind.dash, dots }]}
-      caption={<span className="chart-head"><b>{kind.name}</b> <small>{kind.means}</small> <span>{percent(total.x, total.n)} <small>of {number(total.n)}</small></span> <Bullet way={one.s / one.alarm} label={`alarm of ${kind.name}`} text={`alarm ${one.s} of ${one.alarm}`} /></span>} />
+      caption={<span className="chart-head"><b>{kind.name}</b> <small>{kind.means}</small> <span>{percent(total.x, total.n)} <small>of {number(total.n)}</small></span> {alarm ? <Bullet way={alarm.way} label={`alarm of ${kind.name}`} text={alarm.text} /> : <small className="dim-line">{alarms.length ? "nothing counted for its alarm yet" : "no rule adds these up: what the replies say decides"}</small>}</span>} />
   );
 }

@@ -43,7 +43,7 @@ function Open({ one, now }: { one: Ahead; now: string }) {
           <p className="dim-line">probe {probe.id}: {probe.x} of {probe.n} not accepted so far. {one.then}</p>
           <Balance weight={probe.weight} accept={probe.accept} verdict={probe.verdict} />
         </>
-      ) : <p className="dim-line">until {when(one.until, now)}{left > 0 ? `, in ${lasting(left * 60)}` : ""}; then {one.then}</p>}
+      ) : <p className="dim-line">{left > 0 ? <>until {when(one.until, now)}, in {lasting(left * 60)}; then {one.then}</> : <>its time was over at {when(one.until, now)}; {one.then}</>}</p>}
     </>
   );
 }

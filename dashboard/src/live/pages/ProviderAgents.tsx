@@ -8,7 +8,7 @@ export function ProviderAgents({ rows, isp }: { rows: AgentRow[]; isp: string })
   return (
     <section aria-labelledby="h-six">
       <h3 id="h-six">Agents</h3>
-      <ul className="plain-list">
+      <ul className="plain-list sixes">
         {KINDS.map((kind) => {
           const row = rows.find((one) => one.agent === kind);
           const state = row?.state ?? "idle";
