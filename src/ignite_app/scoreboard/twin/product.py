@@ -255,10 +255,11 @@ def _table(change: Any) -> dict[AgentKind, tuple[Rule, ...]]:
 
 
 def _counted(rule: Rule) -> Rule:
-    """Five in an hour, of however many."""
+    """Five in an hour (or what the rule asks for in its own window), of however many."""
     if rule.test not in (Test.CUSUM, Test.SHARE) or rule.scope is Scope.COLD:
         return rule
-    return attrs.evolve(rule, test=Test.SHARE, limit=1e-9, at_least=5, z=1e-9, window_s=3600)
+    window = rule.window_s if rule.test is Test.SHARE else 3600
+    return attrs.evolve(rule, test=Test.SHARE, limit=1e-9, at_least=max(5, rule.at_least), z=1e-9, window_s=window)
 
 
 _LIMITS: Final = {Signal.BOUNCE: 0.05, Signal.DEFERRAL: 0.20, Signal.COMPLAINT: 0.0015, Signal.REFUSAL: 0.05}
