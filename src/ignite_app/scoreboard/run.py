@@ -15,21 +15,29 @@ from typing import Any, Final
 import attrs
 
 from ignite_app.scoreboard import alarms, incidents, rate_control
+from ignite_app.scoreboard.twin import drive, reopening
+from ignite_app.scoreboard.twin import table as twin_table
 from ignite_app.scoreboard.worlds import load
 
 
 @attrs.frozen
 class Resolution:
     """`alarms` scales months and shifts (1: 800, 200, 60 agent-months and 400 shifts), `days` of rate control,
-    `hosts` drawn for each incident."""
+    `hosts` drawn for each incident; of the twin `twin_days` of `twin_minutes` each, as many `calm_days`, days of each
+    ablation, and seeds of the reopening."""
 
     alarms: float
     days: int
     hosts: int
+    twin_days: int
+    twin_minutes: int
+    calm_days: int
+    ablated_days: int
+    reopenings: int
 
 
-QUICK: Final = Resolution(0.05, 6, 3)
-FULL: Final = Resolution(1.0, 60, 100)
+QUICK: Final = Resolution(0.05, 6, 3, 1, 600, 1, 1, 0)
+FULL: Final = Resolution(1.0, 60, 100, 20, 1440, 40, 6, 2)
 """Seeds 1 to 60 are those the rate controller was tuned on; `--first-seed 1001` shows others."""
 
 ALARM_TARGETS: Final[Sequence[tuple[int, str, str, float]]] = (
@@ -53,6 +61,7 @@ def governance(
     """
     load(worlds, "rate_control")  # what is missing is told before anything is started
     seeds = range(first_seed, first_seed + resolution.hosts)
+    twin = _twin_parts(resolution, first_seed, ablations)
     with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
         started: dict[str, Future[Any]] = {
             "rate control": pool.submit(rate_control.run, worlds, resolution.days, first_seed, ablations=ablations),
@@ -65,6 +74,7 @@ def governance(
                 for index, one in enumerate(incidents.INCIDENTS)
             },
             "ordinary days": pool.submit(incidents.ordinary, seeds),
+            **{name: pool.submit(part, *arguments) for (name, (part, *arguments)) in twin.items()},
         }
         done: dict[str, Any] = {}
         for name, future in started.items():
@@ -73,10 +83,12 @@ def governance(
     measured = [cell for volume in alarms.VOLUMES for cell in done[f"alarms at {volume}/h"]]
     happened = [done[f"incident: {one.name}"] for one in incidents.INCIDENTS]
     rates = done["rate control"]
+    played = _twin(done)
     targets = [
         *_alarm_targets(measured),
         *({"what": f"rate control, {mark['world']}: {mark['measure']}", **_of(mark)} for mark in rates["targets"]),
         *_incident_targets(happened),
+        *_twin_targets(played),
     ]
     return {
         "first_seed": first_seed,
@@ -85,8 +97,64 @@ def governance(
         "rate_control": rates,
         "incidents": happened,
         "ordinary_days": done["ordinary days"],
+        "twin": played,
         "targets": targets,
         "ok": all(target["holds"] is not False for target in targets),
+    }
+
+
+_TWIN: Final = ("days", "calm", "ablated", "calm, ablated", "reopening")
+
+
+def _twin_parts(resolution: Resolution, first_seed: int, ablations: bool) -> dict[str, tuple[Any, ...]]:
+    """What is to be run of the twin, a seed at a time: name -> (function, arguments)."""
+    parts: dict[str, tuple[Any, ...]] = {}
+
+    def add(name: str, function: Callable[..., Any], count: int, *more: Any) -> None:
+        for seed in range(first_seed, first_seed + count):
+            parts[f"twin, {name}: {seed}"] = (function, (seed,), *more)
+
+    add("days", drive.days, resolution.twin_days, resolution.twin_minutes)
+    add("calm", drive.calm_days, resolution.calm_days, resolution.twin_minutes)
+    add("reopening", reopening.run, resolution.reopenings)
+    if ablations:
+        add("ablated", drive.ablated_days, resolution.ablated_days, resolution.twin_minutes)
+        add("calm, ablated", drive.calm_ablated_days, resolution.ablated_days, resolution.twin_minutes)
+    return parts
+
+
+def _twin(done: Mapping[str, Any]) -> dict[str, Any]:
+    rows = {
+        kind: [row for name, found in done.items() if name.startswith(f"twin, {kind}:") for row in found]
+        for kind in _TWIN
+    }
+    return {
+        "policies": twin_table.summary(rows["days"], rows["calm"]),
+        "incidents": twin_table.incidents(rows["days"]),
+        "ablations": twin_table.summary(rows["ablated"], rows["calm, ablated"]) if rows["ablated"] else [],
+        "reopening": rows["reopening"],
+    }
+
+
+def _twin_targets(played: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Ours beats every rival in what is delivered, and suppresses nobody wrongly."""
+    rows = {row["policy"]: row for row in played["policies"]}
+    ours = rows[drive.OURS]
+    rival = max(row["share"]["mean"] for name, row in rows.items() if name not in (drive.OURS, drive.ORACLE))
+    lead, wrong = ours["share"]["mean"] - rival, ours["suppressed_per_day"]
+    yield {
+        "what": "twin: delivered / oracle, ours above the best rival's",
+        "value": lead,
+        "limit": 0.0,
+        "at_least": True,
+        "holds": lead > 0,
+    }
+    yield {
+        "what": "twin: people wrongly suppressed a day",
+        "value": wrong,
+        "limit": 0.0,
+        "at_least": False,
+        "holds": wrong == 0,
     }
 
 
@@ -138,10 +206,30 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         "",
         f"Ordinary days: {days['restrictions']} restrictions in {days['days']} hosts' days",
         "",
+        *_twin_lines(found["twin"]),
+        "",
         *(_mark(target) for target in found["targets"]),
         "",
         f"{sum(target['holds'] is True for target in found['targets'])} of {len(found['targets'])} targets hold",
     ]
+
+
+def _twin_lines(played: Mapping[str, Any]) -> Iterator[str]:
+    yield f"The twin, {played['policies'][0]['days']} days of {played['policies'][0]['minutes']} minutes"
+    yield ""
+    yield from twin_table.lines(played["policies"])
+    yield ""
+    yield "Its incidents: delay in minutes (bad messages until then), medians"
+    yield ""
+    yield from twin_table.incident_lines(played["incidents"])
+    if played["ablations"]:
+        yield ""
+        yield from twin_table.lines(played["ablations"])
+    if played["reopening"]:
+        yield ""
+        yield "After a closed door: minutes until 0.9 may be sent / nothing waits, message-hours waited, refused"
+        yield ""
+        yield from reopening.table(played["reopening"])
 
 
 def _mark(target: Mapping[str, Any]) -> str:

@@ -46,6 +46,7 @@ def summary(days: Days, calm: Days) -> list[dict[str, Any]]:
             {
                 "policy": policy,
                 "days": len(own),
+                "minutes": own[0]["minutes"],
                 "share": _mean(shares(days, policy)),
                 **{model: _mean(shares(days, policy, model)) for model in MODELS},
                 "waited_minutes": sum(day["waited"] for day in own) / max(1, good),
@@ -138,9 +139,13 @@ def incident_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
             if not row["incidents"]:
                 cells.append("")
                 continue
+            if not fresh:
+                cells.append(f"restricted before it began, {row['covered']} times")
+                continue
             what = "–" if row["delay"] is None else f"{row['delay']:.0f}"
             bad = "–" if row["bad"] is None else f"{row['bad']:.0f}"
             back = "" if row["recovery"] is None else f"; back in {row['recovery']:.0f}"
+            back += f"; {row['covered']} begun under a restriction" if row["covered"] else ""
             cells.append(f"{what} ({bad}), missed {row['missed']} of {fresh}{back}")
         note = " (nothing is gained by acting)" if kind in UNSCORED else ""
         out.append(f"| {kind}{note} | {' | '.join(cells)} |")
