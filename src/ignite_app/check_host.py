@@ -52,8 +52,7 @@ async def records(settings: Settings) -> dict[str, list[AccountingRecord]]:
         except PortFailure as failure:
             raise Fault(f"{named(name)}: {failure}", MOUNT if not name else "correct accounting.hosts") from None
         finally:
-            if (close := getattr(feed, "close", None)) is not None:
-                await close()
+            await feed.close()
         found[name] = [one for batch in batches for one in batch.entries if isinstance(one, AccountingRecord)]
         if not batches:
             raise Fault(f"{named(name)}: no accounting file with a header", MOUNT)

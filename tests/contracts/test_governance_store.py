@@ -51,7 +51,8 @@ class Room:
 def _in_memory() -> Room:
     store = MemoryGovernanceStore(
         ledger={
-            number: SendFacts(number, 1, number, None, Isp.GMAIL, "mta1", 0, md5) for number, md5 in enumerate(MD5, 1)
+            number: SendFacts(number, 1, number, None, Isp.GMAIL, "mta1", 0, True, md5)
+            for number, md5 in enumerate(MD5, 1)
         },
         people={1: Person(0.5), 2: Person(0.5), 3: Person(0.5, Status.SUPPRESSED, "unsubscribed")},
     )
@@ -155,18 +156,25 @@ async def test_a_position_is_where_the_last_step_left_it(room: Room) -> None:
 
 
 async def test_ledger_rows_are_found_by_id_and_by_person_and_strangers_are_absent(room: Room) -> None:
-    assert set(await room.store.sends([1, 3, 77])) == {1, 3}
-    assert (await room.store.sends([2]))[2] == SendFacts(2, 1, 2, None, Isp.GMAIL, "mta1", 0, MD5[1])
-    found = await room.store.last_sends([MD5[2], hash_of("stranger@gmail.com")])
-    assert {md5: one.send_id for md5, one in found.items()} == {MD5[2]: 3}
+    found = await room.store.sends([1, 2, 77], named=[2])
+    assert found == {
+        1: SendFacts(1, 1, 1, None, Isp.GMAIL, "mta1", 0, True),
+        2: SendFacts(2, 1, 2, None, Isp.GMAIL, "mta1", 0, True, MD5[1]),
+    }
+    latest = await room.store.last_sends([MD5[2], hash_of("stranger@gmail.com")])
+    assert {md5: one.send_id for md5, one in latest.items()} == {MD5[2]: 3}
 
 
-async def test_attempts_add_up_and_the_last_outcome_counts(room: Room) -> None:
-    await room.store.save(Step(NOW, marks=[SendMark(1, "deferred", 2, NOW)]))
-    await room.store.save(Step(LATER, marks=[SendMark(1, "delivered", 1, LATER), SendMark(2, None, 1, LATER)]))
-    sends = await room.store.sends([1, 2])
-    assert (sends[1].attempts, sends[2].attempts) == (3, 1)
-    assert (await room.outcome(1), await room.outcome(2)) == ("delivered", None)
+@pytest.mark.parametrize("known", [True, False], ids=["known to be injected", "not known"])
+async def test_attempts_add_up_and_the_last_outcome_counts(room: Room, known: bool) -> None:
+    await room.store.save(
+        Step(NOW, marks=[SendMark(1, "deferred", 2, NOW, known), SendMark(3, "deferred", 1, NOW, known)])
+    )
+    marks = [SendMark(1, "delivered", 1, LATER, known), SendMark(2, None, 1, LATER, known)]
+    await room.store.save(Step(LATER, marks=marks))
+    sends = await room.store.sends([1, 2, 3], named=())
+    assert [sends[number].attempts for number in (1, 2, 3)] == [3, 1, 1]
+    assert [await room.outcome(number) for number in (1, 2, 3)] == ["delivered", None, "deferred"]
 
 
 async def test_a_delivery_lifts_the_living_and_a_dead_address_falls_for_good(room: Room) -> None:

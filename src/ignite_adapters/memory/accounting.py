@@ -1,6 +1,6 @@
 """`AccountingFeed` over texts in memory, for tests and for files that are handed over one by one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ignite_adapters.pmta import files as rules
 from ignite_adapters.pmta.files import BLOCK, HEAD, Cursor, head_identity
@@ -12,6 +12,14 @@ class MemoryFeed:
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
+        self.hosts: Sequence[str] = ("",)
+        self.failures: Mapping[str, str] = {}
+
+    async def forget(self, positions: Mapping[str, Position]) -> None:
+        """The files are their owner's."""
+
+    async def close(self) -> None:
+        """Nothing is held open."""
 
     async def read(self, positions: Mapping[str, Position], limit: int) -> list[FeedBatch]:
         batches: list[FeedBatch] = []

@@ -3,13 +3,12 @@
 Keeps what the port promises and no more: no live feed, no charts, no warm-up counts, no tally.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 import attrs
 
-from ignite_domain.events import SubscriberEvent
-from ignite_domain.governance.ports import Position, SendFacts, StatusChange, Step, StoredSignal, Suppressing
+from ignite_domain.governance.ports import MailEvent, Position, SendFacts, StatusChange, Step, StoredSignal, Suppressing
 from ignite_domain.governance.reported import ReportedRate
 from ignite_domain.governance.words import STANDING, Decision, DecisionStatus
 from ignite_domain.quality import RUNG, Evidence
@@ -43,7 +42,7 @@ class MemoryGovernanceStore:
     people: dict[int, Person] = attrs.field(factory=dict)
     waiting: dict[str, int] = attrs.field(factory=dict)  # by provider
     rates: dict[str, ReportedRate] = attrs.field(factory=dict)
-    events: list[SubscriberEvent] = attrs.field(factory=list)
+    events: list[MailEvent] = attrs.field(factory=list)
     outcomes: dict[int, str] = attrs.field(factory=dict)  # of ledger rows
     suppressed: dict[tuple[str, str], Suppressing] = attrs.field(factory=dict)
     read_to: datetime | None = None
@@ -55,8 +54,9 @@ class MemoryGovernanceStore:
     async def positions(self) -> Mapping[str, Position]:
         return dict(self._positions)
 
-    async def sends(self, ids: Sequence[int]) -> Mapping[int, SendFacts]:
-        return {number: self.ledger[number] for number in ids if number in self.ledger}
+    async def sends(self, ids: Collection[int], named: Collection[int]) -> Mapping[int, SendFacts]:
+        there = {number: self.ledger[number] for number in ids if number in self.ledger}
+        return {number: facts if number in named else facts._replace(email_md5="") for number, facts in there.items()}
 
     async def last_sends(self, md5s: Sequence[str]) -> Mapping[str, SendFacts]:
         wanted = set(md5s)
@@ -112,7 +112,7 @@ class MemoryGovernanceStore:
         self.events += step.events
         for mark in step.marks:
             facts = self.ledger[mark.send_id]
-            self.ledger[mark.send_id] = attrs.evolve(facts, attempts=facts.attempts + mark.attempts)
+            self.ledger[mark.send_id] = facts._replace(attempts=facts.attempts + mark.attempts, injected=True)
             if mark.outcome is not None:
                 self.outcomes[mark.send_id] = mark.outcome
         self._scores(step)

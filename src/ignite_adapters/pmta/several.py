@@ -4,7 +4,7 @@ Decides nothing about files. Whether all that was logged has been read is the ca
 names the hosts whose log is not known to be at its end.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ignite_domain.errors import PortFailure
@@ -21,8 +21,8 @@ class SeveralFeeds:
     def __init__(self, feeds: Mapping[str, AccountingFeed]) -> None:
         self._feeds = dict(feeds)
         self._first = 0
-        self.hosts = tuple(feeds)
-        self.failures: dict[str, str] = {}
+        self.hosts: Sequence[str] = tuple(feeds)
+        self.failures: Mapping[str, str] = {}
         self._pauses: dict[str, tuple[int, int]] = {}  # host that failed -> readings to pass over, and how many next
 
     async def read(self, positions: Mapping[str, Position], limit: int) -> list[FeedBatch]:
@@ -52,8 +52,10 @@ class SeveralFeeds:
         self.failures = failures
         return batches
 
+    async def forget(self, positions: Mapping[str, Position]) -> None:
+        for feed in self._feeds.values():
+            await feed.forget(positions)
+
     async def close(self) -> None:
         for feed in self._feeds.values():
-            close = getattr(feed, "close", None)
-            if close is not None:
-                await close()
+            await feed.close()

@@ -5,19 +5,21 @@ second way into `subscriber_events`.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
-from ignite_domain.events import SubscriberEvent
+from ignite_domain.events import HIGH_VALUE, SubscriberEvent
+from ignite_domain.governance.ports import MailEvent
 
 LIVE_LOCK: Final = 0x1612_0001
 """Advisory lock held from the first live row to the commit: ids grow in commit order."""
 LIVE_CHANNEL: Final = "ignite_live"
 
-_COPY: Final = (
+COPY: Final = (
     "copy subscriber_events (event_type, event_at, subscriber_id, campaign_id, variant_id, isp, verdict, metadata) "
     "from stdin"
 )
@@ -27,6 +29,10 @@ _LIVE: Final = "insert into live_feed (type, at, isp, data) values (%s, %s, %s, 
 _BLOCK: Final = 2000
 """Events a write: a block is one string, so that a batch costs no call for each of its values."""
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+_NULL: Final = "\\N"
+_COMPACT: Final = (",", ":")
 
 
 def _line(event: SubscriberEvent) -> str:
@@ -39,8 +45,21 @@ def _line(event: SubscriberEvent) -> str:
     )
 
 
-_NULL: Final = "\\N"
-_COMPACT: Final = (",", ":")
+def mail_lines(events: Iterable[MailEvent]) -> list[str]:
+    """What accounting records say, as lines of COPY's text format; instants and words are written once each."""
+    written: dict[datetime, str] = {}
+    words = {(rule, status): "" for _, _, _, _, _, _, _, rule, status in events if rule or status}
+    for rule, status in words:
+        said = json.dumps({"rule": rule, "status": status}, separators=_COMPACT)
+        words[rule, status] = f",{said[1:]}".translate(_ESCAPES)
+    lines = []
+    for kind, at, person, isp, campaign, variant, send, rule, status in events:
+        lines.append(
+            f"{kind.value}\t{written.get(at) or written.setdefault(at, at.isoformat())}\t{person}\t{campaign}\t"
+            f"{_NULL if variant is None else variant}\t{_NULL if isp is None else isp.value}\t{_NULL}\t"
+            f'{{"send":{send}{words[rule, status] if rule or status else "}"}\n'
+        )
+    return lines
 
 
 def _or_null(number: int | None) -> str:
@@ -51,16 +70,20 @@ async def append(
     conn: AsyncConnection[Any],
     events: Sequence[SubscriberEvent],
     *,
+    mail: Sequence[MailEvent] = (),
     decisions: Sequence[tuple[Any, str | None, dict[str, Any]]] = (),
 ) -> None:
-    """Store `events` and put the high-value ones, and `decisions` as (at, isp, data), on the live feed.
+    """Store `mail` and `events` and put the high-value ones, and `decisions` as (at, isp, data), on the live feed.
 
     Takes an advisory lock if anything is pushed: call it last in the transaction.
     """
-    if events:
-        async with conn.cursor() as cursor, cursor.copy(_COPY) as copy:
+    if events or mail:
+        async with conn.cursor() as cursor, cursor.copy(COPY) as copy:
+            for first in range(0, len(mail), _BLOCK):
+                await copy.write("".join(mail_lines(mail[first : first + _BLOCK])))
             for first in range(0, len(events), _BLOCK):
                 await copy.write("".join(map(_line, events[first : first + _BLOCK])))
+    events = [*(_as_event(one) for one in mail if one.type in HIGH_VALUE), *events]
     live: list[tuple[Any, ...]] = [
         (
             event.type.value,
@@ -85,3 +108,11 @@ async def append(
     async with conn.cursor() as cursor:
         await cursor.executemany(_LIVE, live)
     await conn.execute("select pg_notify(%s, '')", (LIVE_CHANNEL,))
+
+
+def _as_event(mail: MailEvent) -> SubscriberEvent:
+    said = {"rule": mail.rule, "status": mail.status} if mail.rule or mail.status else {}
+    about = {"send": mail.send_id, **said}
+    return SubscriberEvent(
+        mail.type, mail.at, mail.subscriber_id, mail.isp, mail.campaign_id, mail.variant_id, None, about
+    )

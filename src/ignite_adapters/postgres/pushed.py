@@ -6,6 +6,7 @@ bytes are kept until the position of their file is behind them.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 import attrs
@@ -108,20 +109,21 @@ class PushedFiles:
 
 
 class PushedFeed:
-    """`AccountingFeed` over what `hosts` have pushed. Forgets bytes that the given positions are past."""
+    """`AccountingFeed` over what `hosts` have pushed."""
+
+    failures: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, pool: Pool, hosts: Sequence[str]) -> None:
         self._pool = pool
-        self._hosts = list(hosts)
+        self.hosts: Sequence[str] = tuple(hosts)
 
     async def read(self, positions: Mapping[str, Position], limit: int) -> list[FeedBatch]:
-        await self._forget(positions)
         async with transaction(self._pool) as conn:
-            rows = await (await conn.execute(_FILES, (self._hosts,))).fetchall()
-            names = await (await conn.execute(_NAMES, (self._hosts,))).fetchall()
+            rows = await (await conn.execute(_FILES, (list(self.hosts),))).fetchall()
+            names = await (await conn.execute(_NAMES, (list(self.hosts),))).fetchall()
         ended = {
             (host, name)
-            for host in self._hosts
+            for host in self.hosts
             for name in files.closed_names([file for of, file in names if of == host])
         }
         batches: list[FeedBatch] = []
@@ -160,12 +162,16 @@ class PushedFeed:
                     break
         return found
 
-    async def _forget(self, positions: Mapping[str, Position]) -> None:
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+    async def forget(self, positions: Mapping[str, Position]) -> None:
+        """Delete the bytes that `positions` are past, and files that have been closed and read."""
         done = [
             (host, rest.removeprefix("push:"), one.byte_offset)
             for source, one in positions.items()
             for host, _, rest in [source.partition("/")]
-            if rest.startswith("push:") and host in self._hosts
+            if rest.startswith("push:") and host in self.hosts
         ]
         if done:
             columns = [list(column) for column in zip(*done, strict=True)]

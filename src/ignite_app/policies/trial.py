@@ -20,7 +20,8 @@ import attrs
 import structlog
 
 from ignite_adapters.pmta import files
-from ignite_adapters.pmta.accounting import UNREADABLE, DirectoryFeed
+from ignite_adapters.pmta.accounting import DirectoryFeed
+from ignite_adapters.pmta.folder import UNREADABLE
 from ignite_app.clock import Clock, real_seconds
 from ignite_app.feeds import MAIN
 from ignite_app.settings import Settings

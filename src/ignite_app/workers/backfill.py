@@ -5,6 +5,7 @@ decided on them: what they tell is over. A file is known by its identity, so it 
 named here or lay in the accounting folder.
 """
 
+import asyncio
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from typing import Any, Final, cast
 import attrs
 
 from ignite_adapters.pmta import files
-from ignite_adapters.pmta.accounting import DirectoryFeed
+from ignite_adapters.pmta.accounting import DirectoryFeed, stamp_of
 from ignite_app.clock import Clock
 from ignite_app.workers.ingest import BATCH
 from ignite_domain.errors import PortFailure
@@ -75,22 +76,23 @@ class _NamedFiles(DirectoryFeed):
         self._since = since
         self.taken = {path: Taken(path.name) for path in paths}
 
-    def _read(self, positions: Mapping[str, Position], limit: int) -> list[FeedBatch]:
+    async def _read(self, positions: Mapping[str, Position], limit: int) -> list[FeedBatch]:
         for path in self._paths:
             self._directory = path.parent
             taken = self.taken[path]
             try:
-                source = self.source(path)
+                stamp = await asyncio.to_thread(stamp_of, path)
+                source = await asyncio.to_thread(self.source, path)
                 taken.known = taken.known or (not taken.begun and source in positions)
                 taken.begun = True
-                batch = self._one(path.name, positions, limit, set(), final=files.packed(path.name))
+                batch = await self._one(path.name, stamp, positions, limit, set(), final=files.packed(path.name))
             except (EOFError, OSError, zlib.error) as failure:
                 raise PortFailure("accounting files", f"{path.name}: {type(failure).__name__}", False) from failure
             if batch is not None:
                 return [attrs.evolve(batch, entries=[one for one in batch.entries if self._wanted(one, taken)])]
             at = positions.get(source) if source else None
             if not files.packed(path.name):
-                taken.unfinished = path.stat().st_size - (at.byte_offset if at else 0)
+                taken.unfinished = stamp[2] - (at.byte_offset if at else 0)
         return []
 
     def _wanted(self, entry: Entry, taken: Taken) -> bool:

@@ -17,12 +17,13 @@ import structlog
 
 from ignite_app.clock import Clock
 from ignite_app.settings import GovernanceSettings, PmtaSettings
+from ignite_app.workers.read_ahead import ReadAhead, Reading
 from ignite_domain.errors import BadInput
 from ignite_domain.governance.accounting import Entry, Rejected, read
 from ignite_domain.governance.ingestor import Ingestor
 from ignite_domain.governance.modes import ModesStore
 from ignite_domain.governance.orchestrator import Orchestrator
-from ignite_domain.governance.ports import AccountingFeed, FeedBatch, GovernanceStore
+from ignite_domain.governance.ports import AccountingFeed, GovernanceStore
 from ignite_domain.governance.rules import Rule
 from ignite_domain.governance.signals import COMPLAINT_MEDIAN, SignalProcessor
 from ignite_domain.governance.tally import Tally
@@ -30,8 +31,8 @@ from ignite_domain.governance.tallying import tally
 from ignite_domain.governance.words import AgentKind, Mode
 
 log = structlog.get_logger("ignite.ingest")
-BATCH: Final = 3000
-"""Lines a step; a step's transaction stays well below the 10,000 rows that may be locked at once."""
+BATCH: Final = 10_000
+"""Lines a step: no more people are locked at once."""
 PLAN_EVERY: Final = timedelta(hours=1)
 """How often alarm levels look at the mail that waits: a level serves 30 days of it."""
 MAIN: Final = ""
@@ -74,10 +75,10 @@ class IngestWorker:
         policy: RulesInForce | None = None,
     ) -> None:
         self.idle = poll_seconds
-        self._batch = batch
         self._policy = policy
         self._complaint_median = complaint_median
         self._feed = feed
+        self._ahead = ReadAhead(feed, clock, batch)
         self._store = store
         self._orchestrator = orchestrator
         self._modes = modes
@@ -98,9 +99,8 @@ class IngestWorker:
             signals = SignalProcessor(await self._store.signals(), self._complaint_median)
             self._planned = None
             self._ingestor = Ingestor(self._store, self._orchestrator, signals, self._cold)
-        now = self._clock.now()  # before the feed is read: what is logged later is not counted as read
-        batches = await self._feed.read(await self._store.positions(), self._batch)
-        lines = sum(len(batch.entries) for batch in batches)
+        reading = await self._ahead.read(await self._store.positions())
+        now = reading.at
         if self._planned is None or now - self._planned >= PLAN_EVERY:
             self._ingestor.signals.plan(await self._store.planned())
             self._ingestor.reported = await self._store.reported((now - REPORTED_FOR).date())
@@ -109,12 +109,12 @@ class IngestWorker:
             self._ingestor.rules = await self._policy(now)
         self._ingestor.orchestrator = await self._governed(now)
         ingestor, self._ingestor = self._ingestor, None  # its signals are lost unless the step is saved
-        failures: Mapping[str, str] = getattr(self._feed, "failures", {})
-        told = self._tell(batches, failures, now)
+        told = self._tell(reading)
         # a log that could not be read may hold anything: nothing is claimed about what was logged until now. Our
         # mail goes to the main host, so only its log counts, where it has a place of its own.
-        unread = MAIN in failures if MAIN in getattr(self._feed, "hosts", (MAIN,)) else bool(failures)
-        step = await ingestor(batches, now, caught_up=lines < self._batch and not unread, tally=told)
+        unread = MAIN in reading.failures if MAIN in self._feed.hosts else bool(reading.failures)
+        caught_up = reading.lines < self._ahead.limit and not unread
+        step = await ingestor(reading.batches, now, caught_up=caught_up, tally=told)
         self._ingestor = ingestor
         for position, _, rejected in step.positions:
             if rejected:
@@ -137,7 +137,7 @@ class IngestWorker:
                 mode=mode.value,
                 rule=decision.rule,
             )
-        return lines
+        return reading.lines
 
     async def _governed(self, now: datetime) -> Orchestrator:
         """The orchestrator with what people say now."""
@@ -147,13 +147,14 @@ class IngestWorker:
         refused = await self._modes.refused(now, self._orchestrator.dwell)
         return attrs.evolve(self._orchestrator, mode_of=modes.of, stop_of=modes.stop_of, refused=refused)
 
-    def _tell(self, batches: Sequence[FeedBatch], failures: Mapping[str, str], now: datetime) -> Tally:
-        """What these batches say about the logs themselves. A host of which nothing is new is told once a minute."""
+    def _tell(self, reading: Reading) -> Tally:
+        """What was read says about the logs themselves. A host of which nothing is new is told once a minute."""
+        failures, now = reading.failures, reading.at
         entries: dict[str, list[Entry]] = {}
-        for batch in batches:
+        for batch in reading.batches:
             entries.setdefault(batch.position.host, []).extend(batch.entries)
         told = []
-        for host in getattr(self._feed, "hosts", (MAIN,)):
+        for host in self._feed.hosts:
             failure = failures.get(host, "")
             before = self._looked.get(host)
             if host in entries or before is None or before[0] != failure or now - before[1] >= LOOKED_EVERY:
@@ -164,9 +165,7 @@ class IngestWorker:
         return tally(entries, told, failures, now)
 
     async def close(self) -> None:
-        close = getattr(self._feed, "close", None)
-        if close is not None:
-            await close()
+        await self._ahead.close()
 
 
 def examine(path: Path, since: datetime | None = None) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """What governance needs from outside: the accounting log, and one store that saves a step as a whole."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import attrs
 
-from ignite_domain.events import SubscriberEvent
+from ignite_domain.events import EventType
 from ignite_domain.governance.accounting import AccountingRecord, Rejected
 from ignite_domain.governance.reported import ReportedRate
 from ignite_domain.governance.tally import Tally
@@ -40,7 +40,21 @@ class FeedBatch:
 
 
 class AccountingFeed(Protocol):
-    """The MTA's accounting files."""
+    """The MTA's accounting files, of one host or of several."""
+
+    @property
+    def hosts(self) -> Sequence[str]:
+        """The hosts whose files these are; "" is the one that `pmta.accounting_dir` belongs to."""
+
+    @property
+    def failures(self) -> Mapping[str, str]:
+        """The hosts whose files are not known to have been read to their end at the last reading, and why."""
+
+    async def forget(self, positions: Mapping[str, Position]) -> None:
+        """Everything before `positions` has been saved for good: what was only kept for that may go."""
+
+    async def close(self) -> None:
+        """Let go of what reading holds open; another reading opens it again."""
 
     async def read(self, positions: Mapping[str, Position], limit: int) -> list[FeedBatch]:
         """Up to about `limit` lines beyond `positions`, oldest file first; an empty list means: caught up.
@@ -50,9 +64,9 @@ class AccountingFeed(Protocol):
         """
 
 
-@attrs.frozen(slots=True)
-class SendFacts:
-    """The ledger row that an envelope id names, and its person."""
+class SendFacts(NamedTuple):
+    """The ledger row that an envelope id names, and its person. `injected`: we know that the MTA has it, which does
+    not change any more. `email_md5` is "" where it was not asked for. A plain tuple: there is one for every record."""
 
     send_id: int
     campaign_id: int
@@ -61,21 +75,39 @@ class SendFacts:
     isp: Isp | None
     vmta: str | None
     attempts: int
-    email_md5: str
+    injected: bool
+    email_md5: str = ""
 
 
-@attrs.frozen(slots=True)
-class SendMark:
-    """What a batch says about one ledger row: last outcome, attempts seen, and when the MTA had it."""
+class MailEvent(NamedTuple):
+    """What a record says of a person: a row of `subscriber_events`. `rule` and `status` are a refusal's, else "".
+
+    A plain tuple: there is one for nearly every record.
+    """
+
+    type: EventType
+    at: datetime
+    subscriber_id: int
+    isp: Isp | None
+    campaign_id: int
+    variant_id: int | None
+    send_id: int
+    rule: str = ""
+    status: str = ""
+
+
+class SendMark(NamedTuple):
+    """What a batch says about one ledger row: last outcome, attempts seen, and when the MTA had it. `injected`: the
+    row said so before."""
 
     send_id: int
     outcome: str | None
     attempts: int
     seen_at: datetime
+    injected: bool
 
 
-@attrs.frozen(slots=True)
-class Lift:
+class Lift(NamedTuple):
     """A delivery: the person's score rises to 0.75 if it is lower and the person is active."""
 
     subscriber_id: int
@@ -201,7 +233,7 @@ class Step:
     read_until: datetime | None = None  # set if the log was read to its end: nothing logged before is unread
     receipts: bool = False  # `r` records were among what was read
     positions: Sequence[tuple[Position, int, Sequence[Rejected]]] = ()  # position, records ingested, rejected
-    events: Sequence[SubscriberEvent] = ()
+    events: Sequence[MailEvent] = ()
     marks: Sequence[SendMark] = ()
     lifts: Sequence[Lift] = ()
     falls: Sequence[Fall] = ()
@@ -258,8 +290,9 @@ class GovernanceStore(DecisionStore, Protocol):
     async def positions(self) -> Mapping[str, Position]:
         """Every file's position, by source."""
 
-    async def sends(self, ids: Sequence[int]) -> Mapping[int, SendFacts]:
-        """Ledger rows by id; ids that are not in the ledger are absent."""
+    async def sends(self, ids: Collection[int], named: Collection[int]) -> Mapping[int, SendFacts]:
+        """Ledger rows by id; ids that are not in the ledger are absent. Those of `named` come with their person's
+        hash."""
 
     async def last_sends(self, md5s: Sequence[str]) -> Mapping[str, SendFacts]:
         """The latest injected ledger row of each person, by email_md5; strangers are absent."""

@@ -8,7 +8,7 @@ decides from counts: that is what makes the statistics of the fast drive those o
 import asyncio
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Final
 
@@ -99,7 +99,7 @@ class MemoryStore:
     async def positions(self) -> Mapping[str, Position]:
         return {}
 
-    async def sends(self, ids: Sequence[int]) -> Mapping[int, SendFacts]:
+    async def sends(self, ids: Collection[int], named: Collection[int]) -> Mapping[int, SendFacts]:
         return {number: self.ledger[number] for number in ids if number in self.ledger}
 
     async def last_sends(self, md5s: Sequence[str]) -> Mapping[str, SendFacts]:
@@ -226,8 +226,9 @@ class Live:
 
 def _send(row: Row) -> SendFacts:
     """What the ledger knows of the message of a row; every row is a message of its own."""
+    earlier = max(0, row.attempt - 1)
     return SendFacts(
-        row.number, row.job + 1, row.number, None, row.brand, NAMES[row.ip], max(0, row.attempt - 1), f"r{row.number}"
+        row.number, row.job + 1, row.number, None, row.brand, NAMES[row.ip], earlier, True, f"r{row.number}"
     )
 
 

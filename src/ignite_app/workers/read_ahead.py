@@ -1,0 +1,69 @@
+"""`ReadAhead`: reads a log's next lines while those before them are being saved.
+
+Decides only when: after a full batch. What was read ahead is used if, when its turn comes, the stored positions are
+those that it was read from; otherwise (the step before was not saved, or somebody else moved them) it is read again.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+import attrs
+
+from ignite_app.clock import Clock
+from ignite_domain.errors import PortFailure
+from ignite_domain.governance.ports import AccountingFeed, FeedBatch, Position
+
+
+@attrs.frozen
+class Reading:
+    """What was found beyond some positions. `at`: before the feed was read, so what is logged later is not in it."""
+
+    at: datetime
+    batches: Sequence[FeedBatch]
+    failures: Mapping[str, str]
+
+    @property
+    def lines(self) -> int:
+        return sum(len(batch.entries) for batch in self.batches)
+
+
+class ReadAhead:
+    """One `feed`, up to `limit` lines at a time."""
+
+    def __init__(self, feed: AccountingFeed, clock: Clock, limit: int) -> None:
+        self.limit: Final = limit
+        self._feed = feed
+        self._clock = clock
+        self._from: Mapping[str, Position] = {}
+        self._ahead: asyncio.Task[Reading] | None = None
+
+    async def read(self, positions: Mapping[str, Position]) -> Reading:
+        """What lies beyond the stored `positions`. Raises PortFailure as the feed does."""
+        ahead = await self._taken()
+        if ahead is None or self._from != positions:
+            await self._feed.forget(positions)
+            ahead = await self._read(positions)
+        if ahead.lines >= self.limit:
+            self._from = {**positions, **{one.position.source: one.position for one in ahead.batches}}
+            self._ahead = asyncio.create_task(self._read(self._from))
+        return ahead
+
+    async def close(self) -> None:
+        """Wait for what is being read, and let go of it and of the feed."""
+        await self._taken()
+        await self._feed.close()
+
+    async def _read(self, positions: Mapping[str, Position]) -> Reading:
+        now = self._clock.now()
+        batches = await self._feed.read(positions, self.limit)
+        return Reading(now, batches, dict(self._feed.failures))
+
+    async def _taken(self) -> Reading | None:
+        """What was read ahead; None if nothing was, or the feed failed and has to be asked again."""
+        ahead, self._ahead = self._ahead, None
+        try:
+            return await ahead if ahead is not None else None
+        except PortFailure:
+            return None
