@@ -42,7 +42,7 @@ class Charts:
         self._minute = -1
 
     def add(self, second: int, lines: Sequence[Line]) -> None:
-        """Count one second, before it is replayed."""
+        """Count whole seconds of one minute, before they are replayed."""
         if second // 60 != self._minute:
             self._sample()
             self._minute = second // 60

@@ -15,11 +15,11 @@ import io
 import re
 import sys
 import zlib
+from bisect import bisect_left
 from collections.abc import Callable, Generator, Iterator, Sequence
 from datetime import datetime
 from functools import partial
-from heapq import heappop, heappush
-from itertools import islice, repeat
+from itertools import chain, islice, repeat
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TextIO
@@ -29,12 +29,13 @@ import attrs
 from ignite_domain.errors import BadInput
 from ignite_domain.governance.accounting import AccountingRecord, LineReader, Rejected, parse_time
 from ignite_domain.governance.outcomes import ADDRESS_KINDS, KINDS, US_KINDS, brand_of, hash_of, kind_for_rules
-from ignite_domain.governance.replay import DELIVERED, NOTHING_SAID, ORDER, Line, Place, Said
-from ignite_domain.governance.replies import classify
-from ignite_domain.governance.signals import OutcomeKind
+from ignite_domain.governance.replay import DELIVERED, NOTHING_SAID, ORDER, Line, Said
+from ignite_domain.governance.replies import classify, provider_of
+from ignite_domain.governance.signals import OutcomeKind, Where
 
 STDIN: Final = "-"
-LINES_AT_ONCE: Final = 2_000
+LINES_AT_ONCE: Final = 250
+"""Few enough that their cells are still in the processor's cache when the columns are made of them."""
 BUFFER: Final = 10_000
 REJECTS_KEPT: Final = 10_000
 AT_ONCE: Final = 16
@@ -46,12 +47,13 @@ _ORDER_OF: Final = {name: ORDER.index(kind) for name, kind in KINDS.items()}
 _ORDERS: Final = {name: _ORDER_OF.get(name, -1) for name in ("d", "b", "t", "tq", "r", "f", "rb", "rs")}
 """Types as PMTA writes them; −1 for those that are no outcome. Other names take the careful way."""
 ODD_LINES: Final = 32
-_COLUMNS: Final = "timelogged timequeued orig rcpt dsnstatus dsndiag dsnmta dlvsourceip jobid envid queue".split()
+_REPLY: Final = "dsnstatus dsndiag dsnmta rcpt dlvsourceip".split()
 _SOMEBODY: Final = "somebody@somewhere.example"
 _SOME_IP: Final = "192.0.2.1"
 _SERIAL: Final = re.compile(r"\b(?=[A-Fa-f]*\d)[0-9A-Fa-f]{7,}\b")
 
 Batch = tuple[int, list[Line]]
+"""Whole seconds of one minute: the first of them and its lines, sorted; see `Replay.seconds`."""
 
 
 @attrs.define
@@ -88,7 +90,7 @@ class Period:
 
 def _seconds_of(text: str) -> int:
     """As `parse_time`, with a short way for the form that PMTA writes by itself."""
-    if len(text) == 24 and text[10] == " " and text[19] in "+-" and text[4] == text[7] == "-":
+    if len(text) == 24 and text[4:20:3] in ("-- ::+", "-- ::-"):
         try:
             return int(datetime.fromisoformat(text).timestamp())
         except ValueError:
@@ -102,29 +104,25 @@ class Memo:
 
     def __init__(self) -> None:
         self.times: dict[str, int] = {}
-        self.places: dict[Place, Place] = {}
-        self.places_of: dict[Place, Place] = {}  # domain, address, job, queue -> place
+        self.places: dict[Where, Where] = {}
+        self.places_of: dict[Where, Where] = {}  # domain, address, job, queue -> place
+        self.providers: dict[str, str] = {}  # receiving host -> the suffix that its codes go by
         self.said: dict[tuple[str, str, str, str], Said] = {}
 
-    def time(self, text: str) -> int:
-        """Seconds since 1970 of a time as PMTA writes it; −1 if it is none."""
-        found = self.times.get(text)
-        if found is None:
-            if len(self.times) > MEMO:
-                self.times.clear()
-            found = self.times[text] = _seconds_of(text)
-        return found
-
     def seconds(self, texts: Sequence[str]) -> list[int]:
-        """`time` of each."""
-        found = list(map(self.times.get, texts))
+        """Seconds since 1970 of times as PMTA writes them; −1 for what is none."""
+        times = self.times
+        found = list(map(times.get, texts))
         if None in found:
-            found = [self.time(text) if at is None else at for at, text in zip(found, texts, strict=True)]
-        return found  # type: ignore[return-value]  # no None is left
+            if len(times) > MEMO:
+                times.clear()
+            times.update((text, _seconds_of(text)) for text in set(texts).difference(times))
+            return [times[text] for text in texts]
+        return found  # type: ignore[return-value]  # there is no None
 
     def all_places(
         self, domains: Sequence[str], ips: Sequence[str], jobs: Sequence[str], queues: Sequence[str]
-    ) -> list[Place]:
+    ) -> list[Where]:
         """`place` of each."""
         keys = list(zip(domains, ips, jobs, queues, strict=True))
         found = list(map(self.places_of.get, keys))
@@ -132,13 +130,13 @@ class Memo:
             found = [place or self.place(*key) for place, key in zip(found, keys, strict=True)]
         return found  # type: ignore[return-value]  # no None is left
 
-    def place(self, domain: str, ip: str, job: str, queue: str) -> Place:
+    def place(self, domain: str, ip: str, job: str, queue: str) -> Where:
         if len(self.places_of) > MEMO:
             self.places_of.clear()
         found = self.places_of[(domain, ip, job, queue)] = self._place(domain, ip, job, queue)
         return found
 
-    def _place(self, domain: str, ip: str, job: str, queue: str) -> Place:
+    def _place(self, domain: str, ip: str, job: str, queue: str) -> Where:
         isp = brand_of(domain)
         key = (isp.value, ip, job, queue) if isp else ("", ip, job, "")
         found = self.places.get(key)
@@ -155,13 +153,20 @@ class Memo:
             diagnostic = diagnostic.replace(rcpt, _SOMEBODY)
         if ip:
             diagnostic = diagnostic.replace(ip, _SOME_IP)
-        diagnostic = _SERIAL.sub("0000000", diagnostic)
-        key = (kind, status, diagnostic, mta)
+        key = (kind, status, _SERIAL.sub("0000000", diagnostic), self._provider(mta))
         found = self.said.get(key)
         if found is None:
             if len(self.said) > MEMO:
                 self.said.clear()
-            found = self.said[key] = said_of(kind, status, diagnostic, mta)
+            found = self.said[key] = said_of(*key)
+        return found
+
+    def _provider(self, mta: str) -> str:
+        found = self.providers.get(mta)
+        if found is None:
+            if len(self.providers) > MEMO:
+                self.providers.clear()
+            found = self.providers[mta] = provider_of(mta)
         return found
 
 
@@ -186,7 +191,7 @@ def _message(job: str, orig: str, rcpt: str, queued: int) -> str:
 
 
 class FileReader:
-    """One file's outcomes, sorted within the buffer, as batches of one second each."""
+    """One file's outcomes, sorted within the buffer."""
 
     def __init__(self, name: str, counted: Counted, memo: Memo, period: Period, buffer: int = BUFFER) -> None:
         self.name = name
@@ -197,26 +202,28 @@ class FileReader:
         self._reader = LineReader()
         self._header = ""
         self._width = 0
-        self._pick: Callable[[Sequence[tuple[str, ...]]], tuple[tuple[str, ...], ...]] = itemgetter(0)
+        self._where: dict[str, int] = {}  # heading in lower case -> column
+        self._reply_of: Callable[[list[str]], tuple[str, ...]] = itemgetter(*range(len(_REPLY)))
 
     @property
     def line(self) -> int:
         """The line read last; lines count from 1."""
         return self._reader.line
 
-    def batches(self, lines: Iterator[list[str]]) -> Iterator[Batch]:
-        """Batches in order of time, as far as the buffer reaches."""
+    def blocks(self, lines: Iterator[list[str]]) -> Iterator[list[Line]]:
+        """Whole seconds of outcomes, in order of time as far as the buffer reaches."""
         waiting: list[Line] = []
         for found in self.outcomes(lines):
             waiting += found
             if len(waiting) >= 2 * self._buffer:
                 waiting.sort()
-                edge = waiting[self._buffer][0]
-                cut = next((i for i in range(self._buffer, -1, -1) if not i or waiting[i - 1][0] < edge), 0)
-                yield from _by_second(waiting[:cut])
-                del waiting[:cut]
+                cut = bisect_left(waiting, waiting[self._buffer][:1])
+                if cut:
+                    yield waiting[:cut]
+                    del waiting[:cut]
         waiting.sort()
-        yield from _by_second(waiting)
+        if waiting:
+            yield waiting
 
     def outcomes(self, chunks: Iterator[list[str]]) -> Iterator[list[Line]]:
         """The outcomes of each list of physical lines, in the order of the file."""
@@ -256,46 +263,60 @@ class FileReader:
         """Outcomes of rows that all have the header's width, a known type and a time; None if some have not."""
         if set(map(len, rows)) != {self._width}:
             return None
-        columns = (*zip(*rows, strict=True), ("",) * len(rows))  # the last stands for what the header has not
-        kinds = columns[0]
+        kinds = [row[0] for row in rows]
         orders = list(map(_ORDERS.get, kinds))
         if None in orders:
             return None
-        logged, queued, origs, rcpts, statuses, diagnostics, mtas, ips, jobs, envids, queues = self._pick(columns)
         memo, period = self._memo, self._period
-        seconds = memo.seconds(logged)
+        seconds = memo.seconds(self._column("timelogged", rows))
         first, last = min(seconds), max(seconds)
         if first < 0:
             return None
-        domains = [rcpt[rcpt.rfind("@") + 1 :] for rcpt in rcpts]
-        if "" in domains:
-            domains = [domain or queue.partition("/")[0] for domain, queue in zip(domains, queues, strict=True)]
-        places = memo.all_places(domains, ips, jobs, queues)
-        since = memo.seconds(queued)
-        messages: Sequence[str] = envids
-        if "" in envids:
-            messages = [
-                envid or _message(job, orig, rcpt, at)
-                for envid, job, orig, rcpt, at in zip(envids, jobs, origs, rcpts, since, strict=True)
-            ]
+        since = memo.seconds(self._column("timequeued", rows))
         found: list[Line] = list(
-            zip(seconds, orders, places, messages, since, repeat(""), repeat(NOTHING_SAID), repeat(True), strict=False)
+            zip(
+                *(seconds, orders, self._places(rows), self._messages(rows, since), since),
+                *(repeat(""), repeat(NOTHING_SAID), repeat(True)),
+                strict=False,
+            )
         )
         if kinds.count("d") != len(kinds):
             for at, kind in enumerate(kinds):
                 if kind != "d" and kind in KINDS:
-                    said = memo.meaning(kind, statuses[at], diagnostics[at], mtas[at], rcpts[at], ips[at])
-                    recipient = hash_of(rcpts[at]) if kind != "tq" else ""
-                    found[at] = (*found[at][:5], recipient, said, kind in "tb")
-        inside = len(found)
+                    status, diagnostic, mta, rcpt, ip = self._reply_of([*rows[at], ""])
+                    said = memo.meaning(kind, status, diagnostic, mta, rcpt, ip)
+                    found[at] = (*found[at][:5], hash_of(rcpt) if kind != "tq" else "", said, kind in "tb")
         if first < period.since or last >= period.until:
             found = [line for line in found if period.since <= line[0] < period.until]
-            self._counted.skipped += inside - len(found)
+            self._counted.skipped += len(rows) - len(found)
+            first, last = min(found, default=(0,))[0], max(found, default=(0,))[0]
         if found:
-            self._note(len(found), min(found)[0], max(found)[0])
+            self._note(len(found), first, last)
         if "r" in kinds or "rs" in kinds:
             found = [line for line in found if line[1] >= 0]
         return found
+
+    def _column(self, name: str, rows: list[list[str]]) -> list[str]:
+        """The cells under a heading; "" where the file has not got it."""
+        at = self._where.get(name)
+        return [""] * len(rows) if at is None else list(map(itemgetter(at), rows))
+
+    def _places(self, rows: list[list[str]]) -> list[Where]:
+        domains = [rcpt[rcpt.rfind("@") + 1 :] for rcpt in self._column("rcpt", rows)]
+        queues = self._column("queue", rows)
+        if "" in domains:
+            domains = [domain or queue.partition("/")[0] for domain, queue in zip(domains, queues, strict=True)]
+        return self._memo.all_places(domains, self._column("dlvsourceip", rows), self._column("jobid", rows), queues)
+
+    def _messages(self, rows: list[list[str]], since: Sequence[int]) -> list[str]:
+        envids = self._column("envid", rows)
+        if "" not in envids:
+            return envids
+        jobs, origs, rcpts = (self._column(name, rows) for name in ("jobid", "orig", "rcpt"))
+        return [
+            envid or _message(job, orig, rcpt, at)
+            for envid, job, orig, rcpt, at in zip(envids, jobs, origs, rcpts, since, strict=True)
+        ]
 
     def _note(self, records: int, first: int, last: int) -> None:
         counted = self._counted
@@ -304,12 +325,13 @@ class FileReader:
         counted.last = max(last, counted.last)
 
     def _learn(self) -> None:
-        where: dict[str, int] = {}
+        self._where.clear()
         names = next(csv.reader([self._reader.header]), [])
         for index, name in enumerate(names):
-            where.setdefault(name.strip().lower(), index)
+            self._where.setdefault(name.strip().lower(), index)
         self._width = len(names)
-        self._pick = itemgetter(*(where.get(name, self._width) for name in _COLUMNS))
+        # a column that the file has not is the empty cell that is put behind the last one
+        self._reply_of = itemgetter(*(self._where.get(name, self._width) for name in _REPLY))
         self._header = self._reader.header
 
     def _careful(self, lines: list[str], *, final: bool) -> tuple[list[Line], list[str]]:
@@ -346,18 +368,6 @@ def _rows(lines: list[str]) -> list[list[str]] | None:
     except csv.Error:
         return None
     return rows if len(rows) == len(lines) else None
-
-
-def _by_second(lines: Sequence[Line]) -> Iterator[Batch]:
-    """Sorted lines, a second at a time."""
-    start, count = 0, len(lines)
-    while start < count:
-        second = lines[start][0]
-        end = start + 1
-        while end < count and lines[end][0] == second:
-            end += 1
-        yield second, list(lines[start:end])
-        start = end
 
 
 class Source:
@@ -427,51 +437,68 @@ def sources_of(names: Sequence[str]) -> list[Source]:
     return [Source(name) for name in sorted(set(names))]
 
 
+@attrs.define
+class _Open:
+    """A file that is being read: the block that is next, and those behind it."""
+
+    lines: list[Line]
+    blocks: Iterator[list[Line]]
+
+    def take(self, edge: int) -> list[Line]:
+        """The lines up to second `edge`."""
+        stop = bisect_left(self.lines, (edge + 1,))
+        taken, self.lines = self.lines[:stop], self.lines[stop:]
+        return taken
+
+
 def merged(sources: Sequence[Source], counted: Counted, period: Period) -> Iterator[Batch]:
-    """All files' outcomes in order of time, a second at a time; what comes too late stands with the next second."""
+    """All files' outcomes in order of time, a minute at a time; what comes too late stands before the next second."""
+    last = -1
+    late: list[Line] = []
+    for lines in _whole_seconds(sources, counted, period):
+        lines = sorted(late + lines) if late else lines
+        late = []
+        start, fresh = 0, bisect_left(lines, (last + 1,))
+        if fresh == len(lines):
+            late = lines
+            continue
+        while start < len(lines):
+            second = lines[max(start, fresh)][0]
+            stop = bisect_left(lines, (second // 60 * 60 + 60,), start)
+            yield second, lines[start:stop]
+            start = stop
+        last = lines[-1][0]
+    if late:
+        yield max(last, 0), late
+
+
+def _whole_seconds(sources: Sequence[Source], counted: Counted, period: Period) -> Iterator[list[Line]]:
+    """Sorted lists of lines, each from all files up to the second in which one file's block ends."""
     memo = Memo()
     few = len(sources) <= AT_ONCE
     buffer = BUFFER if few else BUFFER // 5
     waiting = sorted((0 if few else _starts(source, period), source.name, source) for source in sources)
     waiting.reverse()  # the next one is last
-    heap: list[tuple[int, str, list[Line], Iterator[Batch]]] = []
-    last, late = -1, []
-    while heap or waiting:
-        while waiting and (few or not heap or waiting[-1][0] - EARLY_S <= heap[0][0]):
+    reading: list[_Open] = []
+    while reading or waiting:
+        edge = min((one.lines[-1][0] for one in reading), default=-1)
+        while waiting and (few or not reading or waiting[-1][0] - EARLY_S <= edge):
             *_, source = waiting.pop()
-            _push(heap, source.name, _batches(source, counted, memo, period, buffer))
-        if not heap:
-            continue
-        second, name, lines, batches = heappop(heap)
-        _push(heap, name, batches)
-        if second <= last:
-            late += lines
-            continue
-        alone = not late
-        lines += late
-        late = []
-        while heap and heap[0][0] == second:
-            _, name, more, batches = heappop(heap)
-            lines += more
-            alone = False
-            _push(heap, name, batches)
-        if not alone:
-            lines.sort()
-        last = second
-        yield second, lines
-    if late:
-        yield max(last, 0), sorted(late)
+            blocks = _blocks(source, counted, memo, period, buffer)
+            if first := next(blocks, None):
+                reading.append(_Open(first, blocks))
+                edge = min(one.lines[-1][0] for one in reading)
+        found = [lines for one in reading if (lines := one.take(edge))]
+        if found:
+            yield found[0] if len(found) == 1 else sorted(chain.from_iterable(found))
+        for one in reading:
+            one.lines = one.lines or next(one.blocks, [])
+        reading = [one for one in reading if one.lines]
 
 
-def _push(heap: list[tuple[int, str, list[Line], Iterator[Batch]]], name: str, batches: Iterator[Batch]) -> None:
-    batch = next(batches, None)
-    if batch is not None:
-        heappush(heap, (batch[0], name, batch[1], batches))
-
-
-def _batches(source: Source, counted: Counted, memo: Memo, period: Period, buffer: int) -> Iterator[Batch]:
+def _blocks(source: Source, counted: Counted, memo: Memo, period: Period, buffer: int) -> Iterator[list[Line]]:
     reader = FileReader(source.name, counted, memo, period, buffer)
-    yield from reader.batches(source.chunks())
+    yield from reader.blocks(source.chunks())
     if source.damaged:
         counted.reject(source.name, Rejected(reader.line + 1, "the gzip file is damaged from here on"))
 

@@ -19,7 +19,6 @@ from ignite_domain.governance.replay import Book, Entry, Governance, Judge, Repl
 
 PATIENCE_S: Final = 2.0
 """Real seconds before progress is shown, and between two lines of it."""
-_LOOK_EVERY: Final = 2_000
 
 
 @attrs.frozen
@@ -103,12 +102,11 @@ def backtest(
     collects = gc.isenabled()
     gc.disable()  # millions of tuples and no cycles among them: looking for some costs a sixth of the time
     try:
-        for number, (second, lines) in enumerate(merged(sources, counted, period)):
+        for second, lines in merged(sources, counted, period):
             if drawn is not None:
                 drawn.add(second, lines)
-            replay.second(second, lines)
-            if number % _LOOK_EVERY == 0:
-                progress.show()
+            replay.seconds(second, lines)
+            progress.show()
         replay.close()
     finally:
         if collects:

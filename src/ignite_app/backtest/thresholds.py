@@ -14,7 +14,7 @@ import attrs
 from ignite_domain.governance.orchestrator import Settled
 from ignite_domain.governance.ports import StatusChange
 from ignite_domain.governance.replay import Book, Wrong
-from ignite_domain.governance.signals import Outcome, OutcomeKind
+from ignite_domain.governance.signals import Outcome, OutcomeKind, Where
 from ignite_domain.governance.words import Action, AgentKind, Decision, DecisionStatus, Mode, TargetType
 from ignite_domain.isps import Isp
 
@@ -57,6 +57,11 @@ class Thresholds:
                 minute.bounced += 1
             elif one.kind is OutcomeKind.COMPLAINED:
                 minute.complained += 1
+
+    def accepted(self, minute: int, counts: Mapping[Where, int], *, first: bool) -> None:
+        for (label, *_), many in counts.items():
+            if label:
+                self._minutes[Isp(label)].setdefault(minute, _Minute()).sent += many
 
     def look(self, now: datetime, wrong: Wrong, book: Book) -> Settled:
         """Lifetimes end; nothing else happens between minutes."""

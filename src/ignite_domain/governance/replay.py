@@ -6,12 +6,15 @@ that were recorded. It reads no files and keeps nothing: no store, no ledger, no
 
 All records of one second are counted before any rule looks. An agent looks at the end of each second in which
 something happened at its provider that one of its rules looks for; a second of nothing but deliveries gives none a
-reason.
+reason. Deliveries, which most records are, are therefore counted in bulk, up to the next second that needs a look.
 """
 
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NamedTuple, Protocol
+from operator import itemgetter
+from typing import Final, NamedTuple, Protocol
 
 import attrs
 
@@ -20,7 +23,7 @@ from ignite_domain.governance.orchestrator import REENTRY, Orchestrator, Settled
 from ignite_domain.governance.outcomes import FIRST_ATTEMPT
 from ignite_domain.governance.recovery import LEVERS
 from ignite_domain.governance.rules import BY_AGENT, Rule, Scope
-from ignite_domain.governance.signals import HOST, Outcome, OutcomeKind, SignalProcessor
+from ignite_domain.governance.signals import HOST, Outcome, OutcomeKind, SignalProcessor, Where
 from ignite_domain.governance.words import Action, AgentKind, Decision, DecisionStatus, Mode, Signal, TargetType
 from ignite_domain.isps import Isp
 
@@ -42,9 +45,6 @@ PRUNE_EVERY_S: Final = 6 * 3600
 QUIET_STEPS: Final = 200
 """In a gap of the log nothing can be judged: after so many ends of lifetimes the rest of the gap is skipped."""
 
-Place = tuple[str, str, str, str]
-"""Provider ("" for elsewhere), sending address, job, queue."""
-
 
 class Said(NamedTuple):
     """What a reply says, as far as signals and people ask: see `Outcome`. `hard`: the address is dead for good."""
@@ -56,11 +56,12 @@ class Said(NamedTuple):
     hard: bool = False
 
 
-Line = tuple[int, int, Place, str, int, str, Said, bool]
-"""One outcome: (second, index in ORDER, place, message, second it was queued or −1, recipient's hash or "", said,
+Line = tuple[int, int, Where, str, int, str, Said, bool]
+"""One outcome: (second, index in ORDER, where, message, second it was queued or −1, recipient's hash or "", said,
 an attempt of ours: False for remote bounces). Tuples sort by time, then by content."""
 
 NOTHING_SAID: Final = Said()
+_WHERE: Final = itemgetter(2)
 
 
 @attrs.define
@@ -87,6 +88,9 @@ class Judge(Protocol):
 
     def count(self, outcomes: Sequence[Outcome]) -> None:
         """Count outcomes, in order of time."""
+
+    def accepted(self, minute: int, counts: Mapping[Where, int], *, first: bool) -> None:
+        """Count deliveries of one minute (since 1970) by where they were, `first` attempts or retries."""
 
     def look(self, now: datetime, wrong: "Wrong", book: "Book") -> Settled:
         """What is decided at `now`, when `wrong` has just happened."""
@@ -214,6 +218,9 @@ class Governance:
     def count(self, outcomes: Sequence[Outcome]) -> None:
         self.signals.observe(outcomes)
 
+    def accepted(self, minute: int, counts: Mapping[Where, int], *, first: bool) -> None:
+        self.signals.accepted(minute, counts, first=first)
+
     def look(self, now: datetime, wrong: Wrong, book: Book) -> Settled:
         view = View(self.signals, {}, now, None, self._rules)
         wishes: list[Decision] = []
@@ -268,58 +275,64 @@ class Totals:
 
 
 class Replay:
-    """Feed it `second` in order of time, then `close`. `book` and `totals` hold what came of it."""
+    """Feed it `seconds` in order of time, then `close`. `book` and `totals` hold what came of it."""
 
     def __init__(self, judge: Judge) -> None:
         self.judge = judge
         self.book = Book()
         self.totals = Totals()
-        self._began = -1
         self._now = -1
-        self._minute = -1
-        self._good: dict[tuple[Place, bool], list[Any]] = {}  # this minute: outcome shared, how often
-        self._pending: list[Outcome] = []
+        self._old = 0  # what was queued before may have been tried before the log began
         self._waiting: dict[str, int] = {}  # message under way -> second of its last deferral
 
-    def second(self, second: int, lines: Sequence[Line]) -> None:
-        """Take in all records of one second, in order of content, and look.
+    def seconds(self, second: int, lines: Sequence[Line]) -> None:
+        """Take in whole seconds of one minute, sorted, and look wherever there is a reason. `second`: the first.
 
-        A record that comes late (its own second is over) is counted in its own windows, with this second's.
+        Lines of earlier seconds, which stand before the others, come late: they are counted in their own windows,
+        together with `second`.
         """
-        if self._began < 0:
-            self._began = second
+        if self._now < 0:
+            self._old = second - int(FIRST_ATTEMPT.total_seconds())
         elif second // 60 != self._now // 60:
             self._turn()
-        self._minute = second // 60
-        self._end_lifetimes(second)
-        wrong = self._count(lines)
-        self._now = second
-        if wrong or self._to_judge(second):
-            self._look(second, wrong)
+        for label, many in Counter([line[2][0] for line in lines if line[1] == DELIVERED]).items():
+            self.totals.of(label).delivered += many
+        wrong_at = [at for at, line in enumerate(lines) if line[1] != DELIVERED]
+        start = done = 0
+        while start < len(lines):
+            self._end_lifetimes(second)
+            next_wrong = lines[wrong_at[done]][0] if done < len(wrong_at) else lines[-1][0]
+            stop = bisect_left(lines, (self._next_look(second, next_wrong) + 1,), start)
+            until = bisect_left(wrong_at, stop, done)
+            wrong = self._count(lines, start, stop, wrong_at[done:until], second // 60)
+            self._now = max(second, lines[stop - 1][0])
+            start, done = stop, until
+            if wrong or self._to_judge(self._now):
+                self._look(self._now, wrong)
+            second = lines[stop][0] if stop < len(lines) else second
+
+    def _next_look(self, second: int, wrong: int) -> int:
+        """The first second from `second` on whose end may need a look; `wrong`: the next in which something does."""
+        if not self.book.watched:
+            return max(second, wrong)
+        end = self.book.next_end()
+        if self.book.probed() or end is None:
+            return second if self.book.probed() else max(second, wrong)
+        return max(second, min(wrong, int(end.timestamp())))
 
     def close(self) -> None:
-        """The log is over: what is pending is counted and its last minute ends."""
+        """The log is over: its last minute ends."""
         if self._now >= 0:
             self._turn()
 
     def _turn(self) -> None:
-        self._flush()
-        for ((label, *_), _), (_, count) in self._good.items():
-            self.totals.of(label).delivered += count
-        self._good.clear()
         end = datetime.fromtimestamp((self._now // 60 + 1) * 60, UTC)
         self.book.take(self.judge.turn(end, self.book), end)
         old = self._now - MESSAGE_LIFE_S
         while self._waiting and next(iter(self._waiting.values())) < old:
             del self._waiting[next(iter(self._waiting))]
 
-    def _flush(self) -> None:
-        if self._pending:
-            self.judge.count(self._pending)
-            self._pending = []
-
     def _look(self, second: int, wrong: Wrong) -> None:
-        self._flush()
         now = datetime.fromtimestamp(second, UTC)
         self.book.take(self.judge.look(now, wrong, self.book), now)
 
@@ -339,56 +352,74 @@ class Replay:
             if end is None or end.timestamp() >= second:
                 return
             before = end
-            self._flush()
             self.book.take(self.judge.look(end, {}, self.book), end)
             if self.book.next_end() == before:
                 return  # nothing more to be said about it now
 
-    def _count(self, lines: Sequence[Line]) -> dict[Isp | None, Happened]:
-        """Turn lines into outcomes and add them up; returns what went wrong."""
+    def _count(
+        self, lines: Sequence[Line], start: int, stop: int, wrong_at: Sequence[int], minute: int
+    ) -> dict[Isp | None, Happened]:
+        """Count the lines from `start` to `stop`, deliveries but for those at `wrong_at`; returns what went wrong."""
         wrong: dict[Isp | None, Happened] = {}
-        waiting, pending, watched, good = self._waiting, self._pending, self.book.watched, self._good
-        bad: list[Outcome] = []
-        began = self._began - FIRST_ATTEMPT.total_seconds()
-        for line in lines:
-            second, order, place, message, queued, _, _, ours = line
-            if watched:
-                _watch(watched, place, order)
-            if order == DELIVERED:
-                first = not ((waiting and waiting.pop(message, None) is not None) or -1 < queued < began)
-                key = (place, first)
-                if second // 60 == self._minute and (known := good.get(key)) is not None:
-                    known[1] += 1
-                    pending.append(known[0])
-                else:
-                    self._delivered(key, second // 60)
-                continue
-            first = ours and order < COMPLAINED
-            if first:
-                first = message not in waiting and not -1 < queued < began
-                waiting.pop(message, None)
-                if order == DEFERRED:
-                    waiting[message] = second
-                    if len(waiting) > OPEN_MESSAGES:
-                        del waiting[next(iter(waiting))]
-            bad.append(self._gone_wrong(line, first, wrong))
-        pending += bad  # the quiet ones of a second first, as signals count them
+        firsts: list[Where] = []
+        again: list[Where] = []
+        outcomes = []
+        for at in wrong_at:
+            if start < at:
+                self._deliver(lines[start:at], minute, firsts, again)
+            outcomes.append(self._gone_wrong(lines[at], self._is_first(lines[at]), wrong))
+            start = at + 1
+        if start < stop:
+            self._deliver(lines[start:stop], minute, firsts, again)
+        for first, places in ((True, firsts), (False, again)):
+            if places:
+                counts = Counter(places)
+                self.judge.accepted(minute, counts, first=first)
+                self._watch(counts, DELIVERED)
+        if outcomes:  # after the quiet ones of their second, as signals count them
+            self.judge.count(outcomes)
         return wrong
 
-    def _delivered(self, key: tuple[Place, bool], minute: int) -> None:
-        """The first delivery of its kind this minute; those that follow share its outcome: seconds matter to none."""
-        (label, ip, job, queue), first = key
-        at = _EPOCH + timedelta(minutes=minute)
-        outcome = Outcome(at, _ISPS[label], OutcomeKind.DELIVERED, ip, job, queue, "", first)
-        self._pending.append(outcome)
-        if minute == self._minute:
-            self._good[key] = [outcome, 1]
-        else:
-            self.totals.of(label).delivered += 1
+    def _deliver(self, lines: Sequence[Line], minute: int, firsts: list[Where], again: list[Where]) -> None:
+        """Note where deliveries were, by whether they were first attempts. Late ones are counted at once."""
+        waiting, old = self._waiting, self._old
+        if lines[0][0] // 60 == minute and not [1 for line in lines if line[3] in waiting or -1 < line[4] < old]:
+            firsts += map(_WHERE, lines)
+            return
+        for second, _, where, message, queued, *_ in lines:
+            first = waiting.pop(message, None) is None and not -1 < queued < old
+            if second // 60 == minute:
+                (firsts if first else again).append(where)
+            else:
+                self.judge.accepted(second // 60, {where: 1}, first=first)
+                self._watch({where: 1}, DELIVERED)
+
+    def _is_first(self, line: Line) -> bool:
+        """Whether what is no delivery is a message's first attempt; remembers what is under way."""
+        second, order, _, message, queued, _, _, ours = line
+        if not ours or order >= COMPLAINED:
+            return False
+        first = self._waiting.pop(message, None) is None and not -1 < queued < self._old
+        if order == DEFERRED:
+            self._waiting[message] = second
+            if len(self._waiting) > OPEN_MESSAGES:
+                del self._waiting[next(iter(self._waiting))]
+        return first
+
+    def _watch(self, counts: Mapping[Where, int], order: int) -> None:
+        """Add outcomes to the tallies of the decisions about their places."""
+        watched = self.book.watched
+        if not watched:
+            return
+        for (label, ip, job, queue), many in counts.items():
+            whole = ((HOST, "", ""), (label, "", ""))
+            for key in (*whole, (label, "ip", ip), (label, "job", job), (label, "queue", queue)):
+                for tally in watched.get(key, ()):
+                    _add(tally, order, many)
 
     def _gone_wrong(self, line: Line, first: bool, wrong: dict[Isp | None, Happened]) -> Outcome:
-        second, order, place, _, _, recipient, said, _ = line
-        label, ip, job, queue = place
+        second, order, where, _, _, recipient, said, _ = line
+        label, ip, job, queue = where
         isp = _ISPS[label]
         happened = wrong.get(isp)
         if happened is None:
@@ -401,7 +432,8 @@ class Replay:
         if said.hard and order == BOUNCED:
             key = (label, said.rule)
             self.totals.dead[key] = self.totals.dead.get(key, 0) + 1
-        _add(self.totals.of(label), order)
+        _add(self.totals.of(label), order, 1)
+        self._watch({where: 1}, order)
         return Outcome(
             _EPOCH + timedelta(seconds=second),
             isp,
@@ -437,19 +469,12 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ISPS: Final[Mapping[str, Isp | None]] = {isp.value: isp for isp in Isp} | {"": None}
 
 
-def _add(tally: Tally, order: int) -> None:
+def _add(tally: Tally, order: int, many: int) -> None:
     if order == DELIVERED:
-        tally.delivered += 1
+        tally.delivered += many
     elif order == DEFERRED:
-        tally.deferred += 1
+        tally.deferred += many
     elif order == BOUNCED:
-        tally.bounced += 1
+        tally.bounced += many
     elif order == COMPLAINED:
-        tally.complained += 1
-
-
-def _watch(watched: Mapping[tuple[str, str, str], Sequence[Tally]], place: Place, order: int) -> None:
-    label, ip, job, queue = place
-    for key in ((HOST, "", ""), (label, "", ""), (label, "ip", ip), (label, "job", job), (label, "queue", queue)):
-        for tally in watched.get(key, ()):
-            _add(tally, order)
+        tally.complained += many

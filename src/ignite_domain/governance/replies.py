@@ -79,11 +79,17 @@ def classify(status: str, diagnostic: str, remote_mta: str = "") -> Reply:
         text = re.sub(rf"(?<=\s){first.group(1)}[- ](?:[245]\.\d{{1,3}}\.\d{{1,3}} )?(?=\S)", "", text)
     code = status.strip().lower().partition(" ")[0][:12]
     # what differs from message to message is masked, so that a storm of one reply is decided once
-    kind, hard, name, rule = _decide(code, _masked(text), _provider(remote_mta))
+    kind, hard, name, rule = _decide(code, _masked(text), provider_of(remote_mta))
     if code in EXPIRED and kind in (ReplyClass.INVALID, ReplyClass.INACTIVE):
         # our own MTA gave up waiting; the reply it quotes was the queue's last one, perhaps to somebody else
         kind, hard, name, rule = ReplyClass.NETWORK, False, "expired", None
     return Reply(kind, hard, identity_of(kind, rule, text), wait_of(text), name)
+
+
+def provider_of(remote_mta: str) -> str:
+    """The suffix of a receiving host by which `classify` tells providers with codes of their own, else ""."""
+    host = remote_mta.strip().lower().partition(" ")[0].rstrip(".")
+    return next((suffix for suffix, *_ in HOST_CODES if host.endswith(suffix)), "")
 
 
 def suppresses(reply: Reply, earlier: int = 0) -> Suppression | None:
@@ -120,11 +126,6 @@ def _masked(text: str) -> str:
     text = URL.sub(lambda link: " listed-by-link " if BLOCK_LISTS.search(link.group(0)) else " ", text)
     text = IP.sub("ipaddr", ADDRESS.sub("@", text))
     return _SERIAL.sub("#", text)
-
-
-def _provider(remote_mta: str) -> str:
-    host = remote_mta.strip().lower().partition(" ")[0].rstrip(".")
-    return next((suffix for suffix, *_ in HOST_CODES if host.endswith(suffix)), "")
 
 
 @lru_cache(maxsize=8192)
@@ -165,4 +166,4 @@ def _reply_digit(text: str) -> str:
     return code.group(1)[0] if code else ""
 
 
-__all__ = ["Identity", "Reply", "ReplyClass", "Suppression", "classify", "sample", "suppresses"]
+__all__ = ["Identity", "Reply", "ReplyClass", "Suppression", "classify", "provider_of", "sample", "suppresses"]

@@ -30,6 +30,7 @@ from ignite_domain.governance.streams import (
     Seen,
     Stream,
     Vector,
+    count,
     figures,
 )
 from ignite_domain.governance.words import Signal
@@ -105,17 +106,19 @@ class Outcome:
 
 Key = tuple[str, str, str, str]  # isp, scope type, scope, signal
 Scope = tuple[str, str, str]
+Where = tuple[str, str, str, str]
+"""Provider ("" for elsewhere), sending address, job, queue of a record."""
 
 
 @attrs.define(slots=True, eq=False)
 class _Cell:
-    """The places where mail of one provider, address, job and queue is counted."""
+    """The places where mail of one `Where` is counted. `minute`: the last one counted since changes were taken."""
 
     isp: str
     streams: tuple[Stream, ...]
     walked: tuple[Stream, ...]
     replied: tuple[Scope, ...]  # where replies are remembered
-    touched: bool = False
+    minute: int = -1
 
 
 class SignalProcessor:
@@ -124,13 +127,14 @@ class SignalProcessor:
     def __init__(self, stored: Iterable[StoredSignal] = (), complaint_median: timedelta = COMPLAINT_MEDIAN) -> None:
         self._median_s = complaint_median.total_seconds()
         self._streams: dict[Scope, Stream] = {}
-        self._cells: dict[tuple[Isp | None, str, str, str], _Cell] = {}
+        self._cells: dict[Where, _Cell] = {}
         self._replies: dict[Key, dict[str, int]] = {}  # recipient -> last second; signal is reply:<rule>
         self._said: dict[Scope, set[str]] = {}  # scope -> reply signals seen there
         self._kinds: dict[str, str] = {}  # reply rule -> reply class
         self._scopes: dict[tuple[str, str], dict[str, None]] = {}  # (isp, scope type) -> scopes counted
         self._brands: dict[str, set[Isp]] = {}  # queue -> brands with mail in it
-        self._changed: set[Scope] = set()
+        self._touched: set[_Cell] = set()
+        self._changed: set[Scope] = set()  # without those of `_touched`
         self._unshown: set[Scope] = set()
         self._said_anew: set[Key] = set()
         self._slices: set[tuple[str, int]] = set()
@@ -153,35 +157,21 @@ class SignalProcessor:
             self._brands.setdefault(scope[2], set()).add(Isp(scope[0]))  # queues are counted for brands alone
         return stream
 
-    def observe(self, outcomes: Sequence[Outcome]) -> int:
-        """Count outcomes, in order of time; returns how many places they changed."""
+    def observe(self, outcomes: Sequence[Outcome]) -> None:
+        """Count outcomes, in order of time."""
         for stream in self._peaks:
             stream.looked()
         self._peaks.clear()
-        cells = self._cells
-        touched: list[_Cell] = []
         events: list[tuple[_Cell, int]] = []
-        second = minute = -1
+        second = -1
         for one in outcomes:
             at = int(one.at.timestamp())
             if at != second:
                 if events:
                     self._walk(events, second)
-                second, minute = at, at // 60
-            cell = cells.get((one.isp, one.ip, one.job, one.queue)) or self._cell(one)
-            if not cell.touched:
-                cell.touched = True
-                touched.append(cell)
+                second = at
             code = one.code
-            for stream in cell.streams:
-                if minute == stream.minute:
-                    stream.now[code] += 1
-                elif minute > stream.minute:
-                    stream.turn(minute)
-                    stream.now[code] += 1
-                else:
-                    stream.late(minute, code)
-            self._slices.add((cell.isp, minute // HISTORY_MINUTES))
+            cell = self._count((one.isp or "", one.ip, one.job, one.queue), at // 60, code, 1)
             if code != DELIVERED:
                 if code in EVENT or code == COMPLAINED:
                     events.append((cell, code))
@@ -189,14 +179,24 @@ class SignalProcessor:
                     self._reply(cell, one, at)
         if events:
             self._walk(events, second)
-        changed: set[Scope] = set()
-        for cell in touched:
-            cell.touched = False
-            for stream in cell.streams:
-                stream.changed()
-                changed.add(stream.scope)
-        self._changed |= changed
-        return len(changed)
+
+    def accepted(self, minute: int, counts: Mapping[Where, int], *, first: bool) -> None:
+        """Count deliveries of one minute (since 1970) by where they were, `first` attempts or retries.
+
+        The same as to `observe` them one by one, but that peaks are kept: a delivery moves no alarm up.
+        """
+        code = DELIVERED if first else DELIVERED + 1
+        for where, many in counts.items():
+            self._count(where, minute, code, many)
+
+    def _count(self, where: Where, minute: int, code: int, many: int) -> _Cell:
+        cell = self._cells.get(where) or self._cell(where)
+        if cell.minute != minute:
+            cell.minute = minute
+            self._touched.add(cell)
+            self._slices.add((cell.isp, minute // HISTORY_MINUTES))
+        count(cell.streams, minute, code, many)
+        return cell
 
     def _walk(self, events: list[tuple[_Cell, int]], second: int) -> None:
         for cell, code in events:
@@ -205,10 +205,11 @@ class SignalProcessor:
                     self._peaks.append(stream)
         events.clear()
 
-    def _cell(self, one: Outcome) -> _Cell:
-        isp = one.isp.value if one.isp else ELSEWHERE
+    def _cell(self, where: Where) -> _Cell:
+        label, ip, job, queue = where
+        isp = str(label) or ELSEWHERE
         scopes: list[Scope] = [(isp, "isp", isp), (HOST, "host", HOST)]
-        for kind, name in (("ip", one.ip), ("job", one.job), ("queue", one.queue if one.isp else "")):
+        for kind, name in (("ip", ip), ("job", job), ("queue", queue if label else "")):
             if name and self._has_room(isp, kind, name):
                 scopes.append((isp, kind, name))
         streams = tuple(
@@ -222,7 +223,7 @@ class SignalProcessor:
         )
         if len(self._cells) >= CELLS_KEPT:
             self._cells.clear()
-        self._cells[(one.isp, one.ip, one.job, one.queue)] = cell
+        self._cells[where] = cell
         return cell
 
     def _has_room(self, isp: str, kind: str, name: str) -> bool:
@@ -329,6 +330,7 @@ class SignalProcessor:
         `shown` False leaves out the rows that are for people (a backlog is being read, nobody looks at its every
         step): they come with the next call that has it.
         """
+        self._changed |= {stream.scope for cell in self._touched for stream in cell.streams}
         rows = [
             StoredSignal(*scope, STATE, 0, 0, 0, 0, self._streams[scope].state()) for scope in sorted(self._changed)
         ]
@@ -338,6 +340,9 @@ class SignalProcessor:
             self._unshown.clear()
         rows += [self._reply_row(key, now) for key in sorted(self._said_anew)]
         points = [point for isp, number in sorted(self._slices) for point in self._slice(isp, number)]
+        for cell in self._touched:
+            cell.minute = -1
+        self._touched.clear()
         self._changed.clear()
         self._said_anew.clear()
         self._slices.clear()

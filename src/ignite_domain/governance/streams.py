@@ -1,11 +1,11 @@
 """`Stream`: what is counted at one place (a provider, address, job, queue, or the host), and its alarms' walks.
 
 Decides how counts are kept: vectors of outcome codes by minute (an hour of them), by hour (a day) and by day (a
-month), so that one record costs one increment a place, and every rate is a sum over codes. Decides how S walks;
+month), so that one record costs an increment or two a place, and every rate is a sum over codes. Decides how S walks;
 which level it walks on is `alarms`' business.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -159,11 +159,14 @@ class ComplaintWalk:
 
 
 class Stream:
-    """Counts and walks of one place. `now` is the vector of minute `minute`, not yet part of hours and days."""
+    """Counts and walks of one place. `now` is the vector of minute `minute`, not yet part of hours and days.
+
+    Neither are the minutes in `_over`, all of one hour: they are added when the hour ends, or somebody asks.
+    """
 
     __slots__ = (
-        *("_seen", "complaints", "days", "delivered", "firsts", "hours", "minute", "minutes", "now", "planned"),
-        *("scope", "walked", "walks"),
+        *("_over", "_seen", "complaints", "counted", "days", "delivered", "hours", "minute", "minutes", "now"),
+        *("planned", "scope", "walked", "walks"),
     )
 
     def __init__(self, scope: tuple[str, str, str], walked: bool) -> None:
@@ -176,62 +179,76 @@ class Stream:
         self.hours: dict[int, Vector] = {}
         self.days: dict[int, int] = {}  # day -> first attempts
         self.delivered: dict[int, int] = {}  # ten minutes -> delivered
-        self.firsts: Vector = [0] * WIDTH  # everything before `now`, by code; the origin does not matter
+        self.counted: Vector = [0] * WIDTH  # everything so far, by code; the origin does not matter
         self.walks = {signal: Walk(level_of(signal, 0)) for signal in WALKS} if walked else {}
         self.complaints = ComplaintWalk(level_of(Signal.COMPLAINT, 0))
+        self._over: dict[int, Vector] = {}
         self._seen: dict[tuple[int, int], Vector] = {}
 
     # -- counting
 
     def turn(self, minute: int) -> None:
         """Begin minute `minute`, which is later than the last."""
-        self._fold(self.minute, self.now)
         old = self.minute
+        if old >= 0:
+            self._over[old] = self.now
         self.minute = minute
         self.now = self.minutes[minute] = [0] * WIDTH
         if len(self.minutes) > KEPT_MINUTES + 8:
             for gone in [m for m in self.minutes if m < minute - KEPT_MINUTES]:
                 del self.minutes[gone]
         if old // 60 != minute // 60:
-            for gone in [h for h in self.hours if h < minute // 60 - KEPT_HOURS]:
-                del self.hours[gone]
-            for gone in [d for d in self.days if d <= minute // 1440 - KEPT_DAYS]:
-                del self.days[gone]
-            for cohort in [c for c in self.delivered if c < minute // 10 - FINE_COHORTS]:
-                count = self.delivered.pop(cohort)
-                if cohort < minute // 10 - KEPT_COHORTS:
-                    self.complaints.gone += count
-                else:
-                    hour = cohort // 6 * 6
-                    self.delivered[hour] = self.delivered.get(hour, 0) + count
-            self.relevel()
+            self._begin_hour(minute)
 
-    def late(self, minute: int, code: int) -> None:
-        """Count a record of an earlier minute: in its own windows if they are still kept."""
-        if minute > self.minute - KEPT_MINUTES:
-            self.minutes.setdefault(minute, [0] * WIDTH)[code] += 1
-        alone = [0] * WIDTH
-        alone[code] = 1
-        self._fold(minute, alone)
+    def _begin_hour(self, minute: int) -> None:
+        self._settle()
+        for gone in [h for h in self.hours if h < minute // 60 - KEPT_HOURS]:
+            del self.hours[gone]
+        for gone in [d for d in self.days if d <= minute // 1440 - KEPT_DAYS]:
+            del self.days[gone]
+        for cohort in [c for c in self.delivered if c < minute // 10 - FINE_COHORTS]:
+            count = self.delivered.pop(cohort)
+            if cohort < minute // 10 - KEPT_COHORTS:
+                self.complaints.gone += count
+            else:
+                hour = cohort // 6 * 6
+                self.delivered[hour] = self.delivered.get(hour, 0) + count
+        self.relevel()
 
-    def _fold(self, minute: int, vector: Sequence[int]) -> None:
-        if minute < 0:
+    def late(self, minute: int, code: int, many: int) -> None:
+        """Count records of an earlier minute: in its own windows if they are still kept."""
+        self.counted[code] += many
+        self._seen.clear()
+        if minute in self._over:
+            self._over[minute][code] += many
             return
+        if minute > self.minute - KEPT_MINUTES:
+            self.minutes.setdefault(minute, [0] * WIDTH)[code] += many
+        alone = [0] * WIDTH
+        alone[code] = many
+        self._fold({minute: alone})
+
+    def _settle(self) -> None:
+        """Add the minutes that are over to hours and days: all at once, which costs little more than one."""
+        if self._over:
+            self._fold(self._over)
+            self._over.clear()
+
+    def _fold(self, minutes: Mapping[int, Vector]) -> None:
+        """Add minutes of one hour to it, to its day and to their cohorts."""
+        minute = next(iter(minutes))
+        added = _sum(minutes.values())
         hour = self.hours.get(minute // 60)
-        if hour is None:
-            hour = self.hours[minute // 60] = [0] * WIDTH
-        for code, count in enumerate(vector):
-            if count:
-                hour[code] += count
-                self.firsts[code] += count
-        firsts = _firsts(vector)
-        if firsts:
+        self.hours[minute // 60] = _sum([hour, added]) if hour else added
+        if firsts := _firsts(added):
             self.days[minute // 1440] = self.days.get(minute // 1440, 0) + firsts
-        if accepted := vector[DELIVERED] + vector[DELIVERED + 1]:
-            self.delivered[minute // 10] = self.delivered.get(minute // 10, 0) + accepted
+        for at, vector in minutes.items():
+            if accepted := vector[DELIVERED] + vector[DELIVERED + 1]:
+                self.delivered[at // 10] = self.delivered.get(at // 10, 0) + accepted
 
     def relevel(self) -> None:
         """Move the walks to the level of the stream's volume: trailing 30 days, or what is planned if that is more."""
+        self._settle()
         volume = max(sum(self.days.values()) + _firsts(self.now), self.planned)
         for signal, walk in self.walks.items():
             walk.move(level_of(signal, volume))
@@ -241,8 +258,7 @@ class Stream:
 
     def _quiet(self, signal: Signal) -> int:
         """First attempts so far that were no event of `signal`, from an origin of no matter."""
-        events = COUNTED[signal][1]
-        return sum([self.firsts[code] + self.now[code] for code in _FIRSTS if code not in events])
+        return _firsts(self.counted) - sum([self.counted[code] for code in COUNTED[signal][1]])
 
     def event(self, signal: Signal) -> bool:
         """Walk one event that has been counted already; True if the alarm is reached."""
@@ -253,6 +269,7 @@ class Stream:
         return self.complaints.up(self._ripe(second, median_s))
 
     def _ripe(self, second: int, median_s: float) -> float:
+        self._settle()
         due = float(self.complaints.gone)
         for cohort, count in self.delivered.items():
             age = second - (cohort * 600 + 300)
@@ -294,11 +311,10 @@ class Stream:
         if (known := self._seen.get(key)) is not None:
             return known
         if seconds <= 3600:
-            first = minute - seconds // 60
-            total = _sum(vector for at, vector in self.minutes.items() if at > first)
+            total = self.total(range(minute - seconds // 60 + 1, max(minute, self.minute) + 1))
         else:
             first = minute // 60 - seconds // 3600
-            total = _sum(vector for at, vector in self._hours() if at > first)
+            total = _sum([vector for at, vector in self._hours() if at > first])
         if len(self._seen) > 16:
             self._seen.clear()
         self._seen[key] = total
@@ -307,18 +323,15 @@ class Stream:
     def since(self, minute: int) -> Vector:
         """Counts by code in the minutes after `minute`; more than an hour back, in the hours after its own."""
         if minute >= self.minute - KEPT_MINUTES:
-            return _sum(vector for at, vector in self.minutes.items() if at > minute)
-        return _sum(vector for at, vector in self._hours() if at > minute // 60)
+            return _sum([vector for at, vector in self.minutes.items() if at > minute])
+        return _sum([vector for at, vector in self._hours() if at > minute // 60])
 
     def total(self, minutes: Iterable[int]) -> Vector:
         """Counts by code in these minutes, as far as they are kept."""
         return _sum([self.minutes[minute] for minute in minutes if minute in self.minutes])
 
-    def changed(self) -> None:
-        """Forget sums that a new record has made untrue."""
-        self._seen.clear()
-
     def _hours(self) -> Iterator[tuple[int, Vector]]:
+        self._settle()
         yield from self.hours.items()
         if self.minute >= 0:
             yield self.minute // 60, self.now
@@ -327,6 +340,7 @@ class Stream:
 
     def state(self) -> dict[str, Any]:
         """Everything, as plain values for JSON."""
+        self._settle()
         hours = {hour: list(vector) for hour, vector in self.hours.items()}
         days, delivered = dict(self.days), dict(self.delivered)
         if self.minute >= 0:
@@ -373,13 +387,22 @@ class Stream:
         return stream
 
 
-def _sum(vectors: Iterable[Vector]) -> Vector:
-    total = [0] * WIDTH
-    for vector in vectors:
-        for code, count in enumerate(vector):
-            if count:
-                total[code] += count
-    return total
+def count(streams: Iterable[Stream], minute: int, code: int, many: int = 1) -> None:
+    """Count `many` records of one code at each of `streams`; all that is counted comes through here."""
+    for stream in streams:
+        if minute < stream.minute:
+            stream.late(minute, code, many)
+            continue
+        if minute > stream.minute:
+            stream.turn(minute)
+        stream.now[code] += many
+        stream.counted[code] += many
+        if stream._seen:
+            stream._seen.clear()  # the sums of windows are no longer true
+
+
+def _sum(vectors: Collection[Vector]) -> Vector:
+    return list(map(sum, zip(*vectors, strict=True))) if vectors else [0] * WIDTH
 
 
 def _pairs(vectors: Mapping[int, Vector]) -> list[list[int]]:
