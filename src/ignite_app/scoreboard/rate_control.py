@@ -44,7 +44,7 @@ ABLATED_IN: Final = (MOVING, BUCKET, CLIFF, NOISY)
 VARIED: Final = (
     *("up", "alarm", "factor_nothing", "slack", "estimate_attempts", "estimate_minutes", "dwell", "pace"),
     *("refusal_limit", "doubt", "evidence_minutes", "evidence_least", "patience", "tolerated"),
-    *("used_share", "near", "cross"),
+    *("used_share", "near", "fast", "cross"),
 )
 """Constants that the fixed world can move: it names no rate limit, states no wait, and its ladder ends at the floor."""
 

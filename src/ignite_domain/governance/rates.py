@@ -94,6 +94,9 @@ class RateRules:
     """False forgets the last good rate: every rung at `pace`."""
     near: float = attrs.field(default=0.9, validator=ge(0))
     """Design page: fast up to this share of the last good rate, slow from there across it."""
+    fast: float = attrs.field(default=2.0, validator=ge(1))
+    """Up to `near` of the last good rate an increase multiplies by this: the door that was closed is open again, and
+    what lay behind it is known. From the floor rung by rung to 80 a minute would take two hours."""
     cross: int = attrs.field(default=12, validator=gt(0))
     """The slow pace. 10 gains half a point and has refusals cost a tenth more; 15 the other way."""
 
@@ -180,7 +183,8 @@ class RateControl:
     def step(self, memory: RateMemory, facts: MinuteFacts) -> Answer:
         """Answer one minute. The rung differs from `facts.next_rung` only if something is to be changed.
 
-        A cut may go any number of rungs down; an increase is one rung, at most every `pace` minutes.
+        A cut may go any number of rungs down. An increase comes at most every `pace` minutes; it is one rung, or
+        × `fast` where that stays below `near` of the last good rate.
         A minute that is not newer than the last one changes nothing. Raises BadInput for a rung that the ladder does
         not have.
         """
@@ -303,9 +307,14 @@ class RateControl:
             return Answer(memory, stay, why_not)
         newest = memory.seen[-self.rules.evidence_minutes :]
         tried, refused = sum(map(sum, newest)), sum(pair[1] for pair in newest)
-        return Answer(
-            attrs.evolve(memory, raised_at=facts.minute), stay + 1, f"one rung up: {refused} of {tried} refused"
-        )
+        rung, reason = self._next_up(memory, stay), f"{refused} of {tried} refused"
+        reason = f"{'one rung' if rung == stay + 1 else 'fast'} up: {reason}"
+        return Answer(attrs.evolve(memory, raised_at=facts.minute), rung, reason)
+
+    def _next_up(self, memory: RateMemory, stay: int) -> int:
+        """One rung more; several while the rate is well below the last good one."""
+        rules, known = self.rules, self.rules.near * memory.good if self.rules.memory else 0.0
+        return max(stay + 1, self.ladder.rung_below(min(known, rules.fast * self.ladder.rate_of(stay))))
 
     def _why_not(self, memory: RateMemory, facts: MinuteFacts) -> str:
         """What speaks against one rung more; nothing is the empty text."""

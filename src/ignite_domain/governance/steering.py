@@ -101,6 +101,7 @@ class Steering:
                 "rate_per_min": round(rate, 3),
                 "rate_reason": reason,
                 "accepted_per_min": round(lately.accepted, 3),
+                "good_per_min": round(self._good(lately, signals, wish.isp.value, edge), 3),
                 "shares": _shares(signals, wish.isp.value, edge),
                 "shares_at": minute_of(edge),  # they hold from the next minute on
             },
@@ -120,6 +121,12 @@ class Steering:
         # by a rung at least, also where what was accepted lies just below what was attempted
         highest = max(0, ladder.rung_below(lately.attempts) - 1)
         return min(highest, ladder.rung_below(max(rate, deepest))), reason
+
+    def _good(self, lately: Lately, signals: SignalProcessor, label: str, edge: datetime) -> float:
+        """The rate to come back to: what is accepted now, or, at a closed door, what was in the last hour."""
+        if lately.accepted >= self.control.rules.factor_nothing * lately.attempts:
+            return lately.accepted
+        return signals.seen(label, "isp", label, Signal.COMPLAINT, 3600, edge).n / 60
 
     def _lately(self, signals: SignalProcessor, label: str, edge: datetime) -> Lately | None:
         into = edge.timestamp() % 60
@@ -172,7 +179,7 @@ class Steering:
             if applied != coming:
                 return None
             cut = minute_of(decision.at)
-            good = float(state["accepted_per_min"])
+            good = float(state.get("good_per_min", state["accepted_per_min"]))
             # whoever was told of the limit before the cut is told ten minutes more: that is no second reason
             memory = RateMemory(good=good, last_at=since, cut_at=cut, named_at=since)
             state |= {"was": coming, "changed_at": cut}

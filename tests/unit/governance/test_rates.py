@@ -176,6 +176,24 @@ def test_growth_is_fast_below_the_last_good_rate_slow_across_it_and_fast_beyond(
     assert next(at for at, answer in enumerate(answers, 1) if answer.rung == 25) == wait
 
 
+def test_a_door_that_opens_again_is_gone_through_fast_up_to_nine_tenths_of_the_last_good_rate() -> None:
+    """From the floor × 2 each five minutes, rounded down to a rung; 79.5 is the last below 90."""
+    rates, rung, at = [], 0, 0
+    memory = RateMemory(good=100.0, cut_at=0, last_at=0)
+    while at < 45:
+        at += 1
+        memory, coming, _ = CONTROL.step(memory, minute(at, rung, math.ceil(CONTROL.ladder.rate_of(rung)), 0))
+        if coming != rung:
+            rates.append((at, coming))
+            rung = coming
+    assert rates == [(5 * n, top) for n, top in enumerate((3, 6, 9, 12, 15, 18, 21, 24), 1)]
+
+
+def test_without_a_good_rate_to_come_back_to_it_is_one_rung_at_a_time() -> None:
+    facts = [minute(at, 0, 1, 0) for at in range(1, 6)]
+    assert walk(CONTROL, RateMemory(cut_at=0, last_at=0), facts)[-1].rung == 1
+
+
 def test_steady_refusals_below_what_is_tolerated_delay_an_increase_by_half_an_hour_and_the_next_ones_no_more() -> None:
     # one in two minutes: 2 or 3 of 190 in five, upper bounds 2.2 and 2.9 %, above 1 % and below 4 %
     facts = [minute(at, 20, 38 - at % 2, at % 2) for at in range(31)]

@@ -181,7 +181,8 @@ def test_a_memory_of_another_version_begins_afresh_instead_of_stopping_everythin
 
 
 def test_it_climbs_a_rung_on_three_clean_full_minutes_and_waits_for_the_host() -> None:
-    decision = throttle(10, accepted=100.0)  # 6.19 a minute, far below the last good rate; the cut is long enough ago
+    # 6.19 a minute, more than half of 0.9 × 7.5: next is 7.43 (11), above 6.75; the cut was twenty minutes ago
+    decision = throttle(10, accepted=7.5)
     decision = attrs.evolve(decision, at=BEGIN - timedelta(minutes=20))
     signals = SignalProcessor()
     rungs = []
@@ -201,6 +202,15 @@ def test_it_climbs_a_rung_on_three_clean_full_minutes_and_waits_for_the_host() -
     signals.observe(minute(6, 7))
     (step,) = STEERING.steer([confirmed], signals, at(6))
     assert step.parameters["memory"]["seen"] == [[7, 0]]  # its own minutes from the one after the confirmation
+
+
+def test_a_throttle_of_a_closed_door_remembers_what_was_accepted_in_the_hour_before() -> None:
+    """40 minutes of 30 accepted, then 30 refused: 1,200 an hour are 20 a minute. Nothing of it is in `accepted`."""
+    signals = seen(*(minute(at, 30) for at in range(-40, 0)), minute(0, 0, 30))
+    wish = attrs.evolve(throttle(5), parameters={"factor": 0.1}, status=DecisionStatus.PROPOSED)
+    first = STEERING.first(wish, signals, at(0))
+    assert first.parameters["accepted_per_min"] == 0
+    assert first.parameters["good_per_min"] == 20
 
 
 def test_refusals_cut_it_to_what_is_accepted() -> None:

@@ -299,6 +299,7 @@ ABLATIONS: Final[Mapping[str, Ablation]] = {
     "no denominator": Ablation(rules=_table(_counted)),
     "no CUSUM": Ablation(rules=_table(_by_window)),
     "no memory": Ablation(control=RateRules(memory=False)),
+    "no fast return": Ablation(control=RateRules(fast=1.0)),
     "no attribution": Ablation(rules=_table(_blames_provider)),
     "no probing": Ablation(at_once=True),
     "lifetimes × 0.5": Ablation(rules=_table(_lives(0.5))),

@@ -5,7 +5,6 @@ then everything again. Beside the shipped controller stand what-ifs of it that d
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final
 
 import attrs
@@ -13,13 +12,10 @@ import attrs
 from ignite_app.scoreboard.twin.drive import OURS, POLICIES, Maker
 from ignite_app.scoreboard.twin.limiters import Busy
 from ignite_app.scoreboard.twin.policies import Policy
-from ignite_app.scoreboard.twin.product import PER_HOUR, Product
+from ignite_app.scoreboard.twin.product import Ablation, Product
 from ignite_app.scoreboard.twin.scene import BRANDS, IPS, JOBS, Incident, Kind, Scene, draw
 from ignite_app.scoreboard.twin.world import BASE, Levers, World
-from ignite_domain.governance.rates import Answer, MinuteFacts, RateControl, RateMemory, RateRules
-from ignite_domain.governance.signals import SignalProcessor
-from ignite_domain.governance.steering import LADDER, Steering
-from ignite_domain.governance.words import Decision
+from ignite_domain.governance.rates import RateRules
 from ignite_domain.isps import Isp
 
 AT: Final = 120
@@ -27,39 +23,14 @@ MINUTES: Final = 720
 VOLUMES: Final = (6, 24, 60)
 """Messages a minute."""
 CLOSED_FOR: Final = (15, 60)
-DOUBLING: Final = "what if: doubles up to 0.9 of the rate before"
 WHAT_IFS: Final[Mapping[str, Maker]] = {
-    "what if: a rung every 3 minutes": lambda world: _with(Steering(PER_HOUR, RateControl(RateRules(pace=3), LADDER))),
-    DOUBLING: lambda world: _with(_Remembering(PER_HOUR, _Doubling(ladder=LADDER))),
+    "what if: a rung at a time": lambda world: _with(RateRules(fast=1.0)),
+    "what if: every 3 minutes": lambda world: _with(RateRules(pace=3)),
 }
 
 
-def _with(steering: Steering) -> Policy:
-    product = Product()
-    product.orchestrator = attrs.evolve(product.orchestrator, steering=steering)
-    return product
-
-
-class _Doubling(RateControl):
-    """After nothing had been accepted: × 2 instead of a rung on the same evidence, up to 0.9 of the last good rate."""
-
-    def _raise(self, memory: RateMemory, facts: MinuteFacts) -> Answer:
-        memory, rung, reason = super()._raise(memory, facts)
-        ceiling = self.rules.near * memory.good
-        if rung > facts.next_rung and self.ladder.rate_of(rung) < ceiling:
-            rung = max(rung, self.ladder.rung_below(min(ceiling, 2 * self.ladder.rate_of(facts.next_rung))))
-        return Answer(memory, rung, reason)
-
-
-class _Remembering(Steering):
-    """Remembers what was attempted, where nothing was accepted: the shipped one then remembers a rate of nothing."""
-
-    def first(self, wish: Decision, signals: SignalProcessor, edge: datetime) -> Decision:
-        found = super().first(wish, signals, edge)
-        if found.parameters.get("accepted_per_min") == 0.0:
-            before = float(found.parameters["rate_per_min"]) / float(found.parameters["factor"])
-            return attrs.evolve(found, parameters={**found.parameters, "accepted_per_min": round(before, 3)})
-        return found
+def _with(rules: RateRules) -> Policy:
+    return Product(Ablation(control=rules))
 
 
 def scene_of(seed: int, per_minute: int, closed_for: int) -> Scene:
