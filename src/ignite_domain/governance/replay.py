@@ -212,8 +212,8 @@ class Governance:
         self.signals = SignalProcessor()
         self._rules = rules
         self._orchestrator = Orchestrator(lambda kind, isp: Mode.ACT)
-        self._agents = {isp: [agent for agent in all_agents() if agent.isp is isp] for isp in Isp}
-        self._wakes = {kind: [(rule, _wakes(rule)) for rule in rules.get(kind, ())] for kind in AgentKind}
+        self._agents = (*all_agents(), HOST_WATCH)
+        self._awake: dict[tuple[Isp | None, frozenset[str]], list[tuple[Agent, list[Rule]]]] = {}
 
     def count(self, outcomes: Sequence[Outcome]) -> None:
         self.signals.observe(outcomes)
@@ -227,30 +227,38 @@ class Governance:
         anywhere = Happened()
         for isp in sorted(wrong, key=str):
             anywhere.what |= wrong[isp].what
-            for agent in self._agents[isp] if isp else ():
-                if self._stirred(agent, wrong[isp], view):
-                    wishes += agent.evaluate(view)
-        if anywhere.what and self._stirred(HOST_WATCH, anywhere, view):
-            wishes += HOST_WATCH.evaluate(view)
+            if isp:
+                wishes += self._wishes(isp, wrong[isp], view)
+        wishes += self._wishes(None, anywhere, view)
         lately = book.lately(now) if wishes else ()
         standing = book.standing
         if not wishes and not standing:
             return Settled()
         return self._orchestrator.settle(wishes, standing, self.signals, now, lately)
 
-    def _stirred(self, agent: Agent, happened: Happened, view: View) -> bool:
-        """Whether what happened makes a rule of the agent speak, where it happened: a rule has no new reason
-        elsewhere. Only then is all of the agent's evidence weighed."""
-        for rule, wakes in self._wakes[agent.kind]:
-            if (rule.scope is Scope.HOST) is not (agent.isp is None) or wakes.isdisjoint(happened.what):
-                continue
-            if any(agent.finds(rule, scope, view) for scope in happened.at(rule.scope, agent.label)):
-                return True
-        return False
+    def _wishes(self, isp: Isp | None, happened: Happened, view: View) -> list[Decision]:
+        """What a provider's agents (None: the host watch) wish of whose rules what happened makes one speak, where it
+        happened: a rule has no new reason elsewhere. Only then is all of an agent's evidence weighed."""
+        key = (isp, frozenset(happened.what))
+        awake = self._awake.get(key)
+        if awake is None:
+            awake = self._awake[key] = [(agent, rules) for agent in self._agents if (rules := self._woken(agent, *key))]
+        wishes: list[Decision] = []
+        for agent, rules in awake:
+            if any(agent.finds(rule, at, view) for rule in rules for at in happened.at(rule.scope, agent.label)):
+                wishes += agent.evaluate(view)
+        return wishes
+
+    def _woken(self, agent: Agent, isp: Isp | None, what: frozenset[str]) -> list[Rule]:
+        """The agent's rules that look for what happened."""
+        if agent.isp is not isp:
+            return []
+        rules = [rule for rule in self._rules.get(agent.kind, ()) if (rule.scope is Scope.HOST) is (isp is None)]
+        return [rule for rule in rules if not _wakes(rule).isdisjoint(what)]
 
     def turn(self, minute: datetime, book: Book) -> Settled:
         if int(minute.timestamp()) % PRUNE_EVERY_S == 0:
-            self.signals.take_changes(minute)  # nobody stores them; they must not pile up
+            self.signals.forget_changes(minute)
         return Settled()
 
 

@@ -238,9 +238,8 @@ class SignalProcessor:
             key = (*scope, signal)
             recipients = self._replies.setdefault(key, {})
             recipients[one.recipient] = second
-            if len(recipients) > REPLIES_KEPT:
-                for who in sorted(recipients, key=recipients.__getitem__)[: len(recipients) - REPLIES_KEPT]:
-                    del recipients[who]
+            while len(recipients) > REPLIES_KEPT:
+                del recipients[min(recipients, key=recipients.__getitem__)]
             self._said.setdefault(scope, set()).add(signal)
             self._said_anew.add(key)
 
@@ -340,13 +339,22 @@ class SignalProcessor:
             self._unshown.clear()
         rows += [self._reply_row(key, now) for key in sorted(self._said_anew)]
         points = [point for isp, number in sorted(self._slices) for point in self._slice(isp, number)]
+        self._begin_changes()
+        return rows, points
+
+    def forget_changes(self, now: datetime) -> None:
+        """For who stores nothing: what changed must not pile up, nor must replies that are over."""
+        for key in self._said_anew:
+            self._replies[key] = self._recent(key, now)
+        self._begin_changes()
+
+    def _begin_changes(self) -> None:
         for cell in self._touched:
             cell.minute = -1
         self._touched.clear()
         self._changed.clear()
         self._said_anew.clear()
         self._slices.clear()
-        return rows, points
 
     def _rows(self, scope: Scope, now: datetime) -> list[StoredSignal]:
         stream = self._streams[scope]
@@ -362,10 +370,12 @@ class SignalProcessor:
                 rows.append(StoredSignal(*scope, signal.value, window, seen.n, seen.x, s, {}))
         return rows
 
-    def _reply_row(self, key: Key, now: datetime) -> StoredSignal:
+    def _recent(self, key: Key, now: datetime) -> dict[str, int]:
         limit = int(now.timestamp()) - REPLY_WINDOW_S
-        recent = {who: at for who, at in self._replies[key].items() if at > limit}
-        self._replies[key] = recent
+        return {who: at for who, at in self._replies[key].items() if at > limit}
+
+    def _reply_row(self, key: Key, now: datetime) -> StoredSignal:
+        recent = self._replies[key] = self._recent(key, now)
         state: dict[str, Any] = {"kind": self._kinds.get(key[3], ""), "recipients": list(recent.items())}
         return StoredSignal(*key, REPLY_WINDOW_S, len(recent), len(recent), 0, state)
 

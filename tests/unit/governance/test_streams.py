@@ -87,6 +87,42 @@ def test_a_restart_at_any_moment_changes_nothing(entries: list[tuple[int, str, b
         assert halves.statistic(*GMAIL, signal) == whole.statistic(*GMAIL, signal)
 
 
+@given(told)
+def test_deliveries_counted_in_bulk_leave_the_state_that_they_leave_one_by_one(
+    entries: list[tuple[int, str, bool]],
+) -> None:
+    """In any order of minutes: some of them come late."""
+    made = [(records([entry])[0], entry[0] // 60 * 60) for entry in entries]
+    single, bulk = SignalProcessor(), SignalProcessor()
+    for one, second in made:
+        one.at = START + timedelta(seconds=second)  # a delivery's second matters to nobody
+        single.observe([one])
+        if one.kind is OutcomeKind.DELIVERED:
+            where = (one.isp or "", one.ip, one.job, one.queue)
+            bulk.accepted(int(one.at.timestamp()) // 60, {where: 1}, first=one.first)
+        else:
+            bulk.observe([one])
+    grown = SignalProcessor()
+    for one, _ in made:
+        if one.kind is OutcomeKind.DELIVERED:
+            grown.accepted(int(one.at.timestamp()) // 60, {("gmail", one.ip, one.job, one.queue): 3}, first=one.first)
+    now = START + timedelta(hours=4)
+    assert bulk.take_changes(now) == single.take_changes(now)
+    delivered = sum(name == "delivered" for _, name, _ in entries)
+    assert grown.seen(*GMAIL, Signal.COMPLAINT, 86_400, now).n == 3 * delivered
+
+
+def test_what_changed_can_be_forgotten_where_nobody_stores_it() -> None:
+    """Counts stay; replies older than ten minutes go; a later call tells of what came after alone."""
+    signals = SignalProcessor()
+    signals.observe(records([(0, "refused", True), (60, "delivered", True)]))
+    now = START + timedelta(minutes=20)
+    signals.forget_changes(now)
+    assert signals.take_changes(now, shown=False) == ([], [])
+    assert signals.replies(*GMAIL, START) == {}
+    assert signals.seen(*GMAIL, Signal.REFUSAL, 3600, now).n == 2
+
+
 def _plain(row: StoredSignal) -> dict[str, object]:
     names = ("isp", "scope_type", "scope", "signal", "window_s", "n", "x", "s")
     return {name: getattr(row, name) for name in names}
