@@ -49,6 +49,7 @@ bench: setup ## measurements, as ratios to a limit or a naive twin in the same r
 	$(BIN)/python -m bench $(ARGS)
 	$(BIN)/python -m bench.backtest
 	$(BIN)/python -m bench.ingest
+	$(BIN)/python -m bench.ticks
 
 # What the domain library needs is attrs. Its tests see that in an environment which has nothing else of ours.
 DOMAIN_TESTS = $(shell cd tests/unit && grep -L "ignite_app\|ignite_adapters\|runpy\|from bench\|-m.*bench" */test_*.py)

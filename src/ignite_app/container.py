@@ -234,6 +234,7 @@ class Container(containers.DeclarativeContainer):
         clock,
         poll_seconds=settings.provided.pmta.accounting_poll_seconds,
         complaint_median=providers.Callable(lambda s: timedelta(hours=s.governance.complaint_median_hours), settings),
+        suppress_foreign=settings.provided.governance.suppress_foreign_mail,
         modes=modes,
         policy=providers.Factory(
             PolicyInForce,

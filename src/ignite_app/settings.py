@@ -179,6 +179,8 @@ class GovernanceSettings:
     min_dwell_seconds: float = attrs.field(default=600.0, validator=_NOT_NEGATIVE)
     # half of the complaints come later than this after delivery
     complaint_median_hours: float = attrs.field(default=6.0, validator=_POSITIVE)
+    # what the log says of mail that IGNITE did not send suppresses the address too, at that provider
+    suppress_foreign_mail: bool = False
     apply_poll_seconds: float = attrs.field(default=15.0, validator=_POSITIVE)
     # the unrestricted rate of one queue, written to the include file
     queue_rate_per_hour: int = attrs.field(default=20000, validator=_POSITIVE)

@@ -67,7 +67,7 @@ class Desk:
     mode: Mode = Mode.ACT
     batch: int = 3000
 
-    def worker(self, store: PostgresGovernanceStore | None = None) -> IngestWorker:
+    def worker(self, store: PostgresGovernanceStore | None = None, **more: Any) -> IngestWorker:
         return IngestWorker(
             DirectoryFeed(self.directory),
             store or PostgresGovernanceStore(self.pool),
@@ -76,6 +76,7 @@ class Desk:
             self.clock,  # type: ignore[arg-type]  # the part of a Clock that workers use
             poll_seconds=10,
             batch=self.batch,
+            **more,
         )
 
     def write(self, *lines: str, name: str = FILE, header: str = HEADER) -> None:
@@ -240,6 +241,29 @@ async def test_restarted_after_every_few_lines_it_ends_where_one_run_ends(desk: 
         "select n, x from mailing_engine_signals where isp = 'gmail' and scope_type = 'isp' and signal = 'deferral' "
         "and window_s = 3600"
     ) == [(9, 1)]
+
+
+@pytest.mark.parametrize("asked", [False, True], ids=["by default", "where a setting asks for it"])
+async def test_mail_that_is_not_ours_counts_and_suppresses_only_if_a_setting_says_so(desk: Desk, asked: bool) -> None:
+    dead = ("5.1.1", "smtp;550-5.1.1 The email account that you tried to reach does not exist.")
+    desk.write(
+        line("d", "theirs", 2, rcpt="p1@gmail.com"),
+        line("b", "theirs", 3, *dead, rcpt="p2@gmail.com"),
+        line("b", "theirs", 3, "5.7.1", "smtp;550 5.7.1 Message blocked due to our policy", rcpt="p3@gmail.com"),
+    )
+    await desk.run(desk.worker(suppress_foreign=asked))
+    attempts = await desk.rows(
+        "select n from mailing_engine_signals where isp = 'gmail' and scope_type = 'isp' and signal = 'attempt' "
+        "and window_s = 3600"
+    )
+    assert attempts == [(3,)]
+    assert await desk.events() == {}
+    assert await desk.rows("select distinct data_quality_score::float8, status from mailing_subscribers") == [
+        (0.5, "active")
+    ]
+    listed = await desk.rows("select isp, email_md5, reason, expires from mailing_engine_suppressions")
+    assert listed == ([("gmail", md5(b"p2@gmail.com").hexdigest(), "hard_bounced", None)] if asked else [])
+    assert await desk.rows("select count(*) from mailing_global_suppressions") == [(0,)]
 
 
 class DiesOnce(PostgresGovernanceStore):

@@ -97,7 +97,6 @@ select t.*, 1, %(now)s from jsonb_to_recordset(%(rows)s::jsonb) as t
 on conflict (isp, agent) do update set mode = excluded.mode, state = excluded.state, reason = excluded.reason,
        evaluations = a.evaluations + 1, evaluated_at = excluded.evaluated_at
 """
-_OF_SIGNAL: Final = ("isp", "scope_type", "scope", "signal", "window_s", "n", "x", "s", "state")
 
 
 _PROGRESS: Final = """
@@ -217,7 +216,13 @@ async def _feeds(conn: AsyncConnection[Any], step: Step) -> None:
 
 
 async def _signals(conn: AsyncConnection[Any], step: Step) -> None:
-    rows = [{name: getattr(one, name) for name in _OF_SIGNAL} for one in step.signals]
+    rows = [
+        {
+            **{"isp": one.isp, "scope_type": one.scope_type, "scope": one.scope, "signal": one.signal},
+            **{"window_s": one.window_s, "n": one.n, "x": one.x, "s": one.s, "state": one.state},
+        }
+        for one in step.signals
+    ]
     await _as_json(conn, _SIGNAL, rows, step.now)
     points = [{"at": p.at.isoformat(), "isp": p.isp, "signal": p.signal, "n": p.n, "x": p.x} for p in step.history]
     await _as_json(conn, _HISTORY, points, step.now)

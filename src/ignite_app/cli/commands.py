@@ -193,6 +193,7 @@ def ingest(
                 container.cold_by_ip(),
                 parts.clock,
                 complaint_median=timedelta(hours=settings.governance.complaint_median_hours),
+                suppress_foreign=settings.governance.suppress_foreign_mail,
                 since=first,
                 host=host,
             )

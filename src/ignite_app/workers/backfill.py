@@ -135,6 +135,7 @@ async def backfill(
     since: datetime | None = None,
     host: str = "",
     batch: int = BATCH,
+    suppress_foreign: bool = False,
 ) -> list[dict[str, Any]]:
     """Take in what is new in `paths`, one after another; returns one summary for each.
 
@@ -145,7 +146,8 @@ async def backfill(
     feed, quiet = _NamedFiles(paths, since, host), _Quiet(store, host)
     signals = SignalProcessor(await store.signals(), complaint_median)
     undeciding = Undeciding(lambda kind, isp: Mode.OBSERVE)
-    ingestor = Ingestor(cast(GovernanceStore, quiet), undeciding, signals, cold)
+    asked = cast(GovernanceStore, quiet)
+    ingestor = Ingestor(asked, undeciding, signals, cold, suppress_foreign=suppress_foreign)
     while batches := await feed.read(await store.positions(), batch):
         quiet.batches = batches
         await ingestor(batches, clock.now(), caught_up=False)  # of what else was logged it says nothing

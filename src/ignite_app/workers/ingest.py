@@ -71,11 +71,13 @@ class IngestWorker:
         poll_seconds: float,
         complaint_median: timedelta = COMPLAINT_MEDIAN,
         batch: int = BATCH,
+        suppress_foreign: bool = False,
         modes: ModesStore | None = None,
         policy: RulesInForce | None = None,
     ) -> None:
         self.idle = poll_seconds
         self._policy = policy
+        self._suppress_foreign = suppress_foreign
         self._complaint_median = complaint_median
         self._feed = feed
         self._ahead = ReadAhead(feed, clock, batch)
@@ -98,7 +100,9 @@ class IngestWorker:
         if self._ingestor is None:
             signals = SignalProcessor(await self._store.signals(), self._complaint_median)
             self._planned = None
-            self._ingestor = Ingestor(self._store, self._orchestrator, signals, self._cold)
+            self._ingestor = Ingestor(
+                self._store, self._orchestrator, signals, self._cold, suppress_foreign=self._suppress_foreign
+            )
         reading = await self._ahead.read(await self._store.positions())
         now = reading.at
         if self._planned is None or now - self._planned >= PLAN_EVERY:

@@ -24,6 +24,8 @@ from ignite_domain.isps import Isp
 
 STALE: Final = timedelta(hours=1)
 """While the last record read is older than this, agents wait: what they would see is history."""
+SHOWN_EVERY: Final = timedelta(seconds=10)
+"""While records come, the rows that only people look at are written this often: they are many for each that changed."""
 _STATES: Final[Mapping[Action, str]] = {Action.PROBE: "probing", Action.RELEASE: "probing"}
 
 
@@ -39,6 +41,7 @@ class Ingestor:
     reported: Mapping[str, ReportedRate] = attrs.field(factory=dict)
     rules: Mapping[AgentKind, Sequence[Rule]] = BY_AGENT
     suppress_foreign: bool = False
+    _shown: datetime | None = attrs.field(default=None, init=False)
 
     async def __call__(
         self, batches: Sequence[FeedBatch], now: datetime, *, caught_up: bool, tally: Tally | None = None
@@ -60,7 +63,10 @@ class Ingestor:
         wished = [one for many in wishes.values() for one in many]
         lately = await self.store.released(now - REENTRY) if wished else ()
         settled = self.orchestrator.settle(wished, standing, self.signals, now, lately, view.edge)
-        signals, history = self.signals.take_changes(now, shown=caught_up)
+        due = self._shown is None or now - self._shown >= SHOWN_EVERY
+        shown = caught_up and (due or not heard.records)
+        self._shown = now if shown else self._shown
+        signals, history = self.signals.take_changes(now, shown=shown)
         step = Step(
             now=now,
             read_until=now if caught_up else None,
