@@ -33,9 +33,9 @@ export function Agents({ rows, now, modes = false }: { rows: AgentRow[] | null; 
   return (
     <>
       <table className="agents" ref={grid} onKeyDown={(event) => rove(event, ISPS.length)}>
-        <caption className="visually-hidden">48 agents: six kinds for each of eight providers. Arrow keys move, Enter opens one.</caption>
+        <caption className="visually-hidden">48 agents: six kinds for each of eight providers. Arrow keys move, also up to the providers' names; Enter opens what is reached.</caption>
         <thead>
-          <tr><th scope="col">agent</th>{ISPS.map((one) => <th scope="col" key={one}><Link to={`/isp/${one}`}>{ISP_NAME[one]}</Link></th>)}</tr>
+          <tr><th scope="col">agent</th>{ISPS.map((one) => <th scope="col" key={one}><Link to={`/isp/${one}`} data-rove="" tabIndex={-1}>{ISP_NAME[one]}</Link></th>)}</tr>
         </thead>
         <tbody>
           {KINDS.map((one) => (

@@ -42,7 +42,7 @@ function Console() {
   const path = usePath();
   const [place = "", ...rest] = path.split("?")[0]!.slice(1).split("/");
   const governance = usePoll(() => get<Governance>("governance"), 2);
-  const alerts = usePoll(() => get<Page<Alert>>("alerts?open_only=true&limit=100"), 5);
+  const alerts = usePoll(() => get<Page<Alert>>("alerts?open_only=true&limit=100"), 3);
   const ready = usePoll(health, 5);
   const { connection, messages } = useLive();
   const [theme, setTheme] = useState(keptTheme);

@@ -22,7 +22,7 @@ export const isPlain = (event: MouseEvent): boolean =>
   event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey && !event.defaultPrevented;
 
 /** A real link: it can be copied and opened in another tab, and does not load the page anew. */
-export function Link({ to, onClick, ...rest }: { to: string } & AnchorHTMLAttributes<HTMLAnchorElement>) {
+export function Link({ to, onClick, ...rest }: { to: string; "data-rove"?: string } & AnchorHTMLAttributes<HTMLAnchorElement>) {
   return (
     <a {...rest} href={to} onClick={(event) => {
       onClick?.(event);

@@ -190,7 +190,9 @@ async def test_the_grid_of_agents_is_one_tab_stop_and_an_agent_opens_with_its_ru
     await page.keyboard.press("Enter")
     await page.keyboard.press("Tab")
     await expect(page.locator('[data-agent="reputation:gmail"] button')).to_be_focused()
-    for key in ("ArrowDown", "ArrowRight"):
+    await page.keyboard.press("ArrowUp")
+    await expect(page.get_by_role("columnheader", name="Gmail").get_by_role("link")).to_be_focused()
+    for key in ("ArrowDown", "ArrowDown", "ArrowRight"):
         await page.keyboard.press(key)
     await expect(cell.get_by_role("button")).to_be_focused()
     await page.keyboard.press("Enter")

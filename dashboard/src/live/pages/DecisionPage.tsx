@@ -1,3 +1,4 @@
+import { useState } from "react";
 import { get, ISP_NAME, items, type Command, type Decision, type DecisionMark, type IspPage, type Policy } from "../api";
 import { Evidence } from "../charts/Evidence";
 import { MARK } from "../charts/Lane";
@@ -18,6 +19,7 @@ export function DecisionPage({ id, now }: { id: number; now: string | undefined 
   const path = `decisions/${id}`;
   const { data: row, error } = usePoll(() => get<Decision>(path), 2, path);
   const commands = usePoll(() => items<Command>(`${path}/commands`), 3, path);
+  const [turn, setTurn] = useState(0); // how often a person has said something here
   const policy = usePoll(() => get<Policy>("policy"), 600);
   if (!row || row.id !== id) {
     return (
@@ -51,9 +53,9 @@ export function DecisionPage({ id, now }: { id: number; now: string | undefined 
           {row.isp && now && <Around row={row} now={now} commands={commands.data} />}
         </div>
         <div className="side">
-          <Settle row={row} now={now} standing={STANDING.includes(row.status) && !row.ended_at} />
+          <Settle row={row} now={now} standing={STANDING.includes(row.status) && !row.ended_at} done={() => setTurn(turn + 1)} />
           <section aria-labelledby="h-sent"><h3 id="h-sent">Command sent, and what was read back</h3><Commands row={row} commands={commands.data} error={commands.error} now={now} /></section>
-          <Related row={row} now={now} />
+          <Related row={row} now={now} turn={turn} />
         </div>
       </div>
     </>
@@ -108,9 +110,9 @@ function Around({ row, now, commands }: { row: Decision; now: string; commands: 
 }
 
 /** What it undoes, and what undid it. */
-function Related({ row, now }: { row: Decision; now: string | undefined }) {
+function Related({ row, now, turn }: { row: Decision; now: string | undefined; turn: number }) {
   const path = `decisions?limit=200${row.isp ? `&isp=${row.isp}` : ""}&agent=${row.agent}`;
-  const { data } = usePoll(() => items<DecisionMark>(path), 5, path);
+  const { data } = usePoll(() => items<DecisionMark>(path), 5, `${path} ${turn}`);
   const root = row.undoes ?? row.id;
   const family = (data ?? []).filter((one) => one.id !== row.id && (one.id === root || one.undoes === root)).sort((a, b) => a.id - b.id);
   if (!family.length && row.undoes === null) return null;

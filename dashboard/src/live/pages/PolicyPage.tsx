@@ -11,7 +11,8 @@ const PAUSE_MS = 350; // after the last key before the server is asked
 /** The rules in force, and a draft of changes: checked while it is written, tried on the last days, then saved. */
 export function PolicyPage({ now }: { now: string | undefined }) {
   const policy = usePoll(() => get<Policy>("policy"), 10);
-  const current = policy.data;
+  const [stored, setStored] = useState<Policy | null>(null); // what the last save answered, until it is read again
+  const current = stored && stored.version > (policy.data?.version ?? -1) ? stored : policy.data;
   const [draft, setDraft] = useState<string | null>(null);
   const [base, setBase] = useState<number | null>(null); // the version that the draft began from
   const [reason, setReason] = useState("");
@@ -24,8 +25,9 @@ export function PolicyPage({ now }: { now: string | undefined }) {
   const write = (next: string) => { if (draft === null) setBase(current?.version ?? null); setDraft(next); setSaid(""); };
   const discard = () => { setDraft(null); setBase(null); setSaid(""); save.clear(); };
   const put = () => save.run(async () => {
-    const stored = await call<{ version: number }>("PUT", "policy", { document: text, reason, version: base ?? current!.version });
-    setSaid(`Saved as version ${stored.version}. The agents take it up with their next step.`);
+    const made = await call<Policy>("PUT", "policy", { document: text, reason, version: base ?? current!.version });
+    setStored(made);
+    setSaid(`Saved as version ${made.version}. The agents take it up with their next step.`);
     setDraft(null); setBase(null); setReason("");
   });
   if (!current) {
