@@ -24,6 +24,7 @@ from ignite_app.http import (
     site,
     site_events,
     tracking,
+    windows,
 )
 from ignite_app.http.accounting import PushDeps
 from ignite_app.http.alerts import AlertDeps
@@ -36,6 +37,7 @@ from ignite_app.http.isp_pages import IspPageDeps
 from ignite_app.http.policy import PolicyDeps
 from ignite_app.http.reading import ReadingDeps
 from ignite_app.http.tracking import TrackingDeps
+from ignite_app.http.windows import WindowDeps
 from ignite_app.live.hub import Hub
 from ignite_app.policies.in_force import policy_of
 from ignite_app.policies.trial import PolicyTrials, logs_of
@@ -93,6 +95,14 @@ def application(container: Container) -> ASGIApp:
                 *site_events.routes(visits),
                 *alerts.routes(AlertDeps(container.alerts(), container.log_book(), container.reported(), clock)),
                 *isp_pages.routes(_pages(container)),
+                *windows.routes(
+                    WindowDeps(
+                        container.pool(),
+                        clock,
+                        {vmta.name: vmta.pool for vmta in settings.pmta.vmtas if vmta.pool},
+                        timedelta(hours=settings.governance.complaint_median_hours),
+                    )
+                ),
                 *governance.routes(
                     GovernanceDeps(
                         container.modes(),

@@ -92,11 +92,12 @@ class VerifierSettings:
 
 @attrs.frozen
 class VmtaSettings:
-    """One virtual MTA as PMTA's configuration names it. `cold`: under the warm-up ladder."""
+    """A virtual MTA, named as in PMTA's configuration. `cold`: under the warm-up ladder; `pool`: counted with it."""
 
     name: str
     ip: str
     cold: bool = False
+    pool: str = ""
 
 
 @attrs.frozen

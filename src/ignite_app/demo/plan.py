@@ -132,7 +132,7 @@ def settings_of(
             "ssh_host_key": host_key,
             "accounting_dir": str(places.accounting),
             "accounting_poll_seconds": 120 if fast else 30,
-            "vmtas": [dict(vmta) for vmta in VMTAS],
+            "vmtas": [{**vmta, "pool": "cold" if vmta["cold"] else "warm"} for vmta in VMTAS],
         },
         "governance": {"generated_host_key": host_key, "apply_poll_seconds": 60 if fast else 15},
         "campaign": {"deadline_hours": 24},
