@@ -32,13 +32,13 @@ export function AgentPanel({ kind, isp, row, now, close }: {
         </dl>
       ) : <p className="empty">It has not evaluated yet: it starts with the first accounting record.</p>}
       <h4>goes by</h4>
-      {kind === "suppression" ? <p>Replies that say that an address is dead or must not be mailed: one decision for each reply rule.</p> : !own ? <p className="skeleton">Loading…</p> : (
+      {kind === "suppression" ? <p>Replies that say that an address is dead or must not be mailed: one decision for each reply rule.</p> : !own ? <p className={rules.error ? "trouble" : "skeleton"}>{rules.error ?? "Loading…"}</p> : (
         <ul>{own.map((rule) => (
           <li key={rule.id}>{rule.says}: <b>{words(rule.action)}</b>{rule.parameters.factor !== undefined && ` × ${rule.parameters.factor}`} for {lasting(rule.lifetime_s)} <small className="mono">{rule.id}</small></li>
         ))}</ul>
       )}
       <h4>last decisions</h4>
-      {!decisions.data ? <p className="skeleton">Loading…</p> : decisions.data.length === 0 ? <p>None yet.</p> : (
+      {!decisions.data ? <p className={decisions.error ? "trouble" : "skeleton"}>{decisions.error ?? "Loading…"}</p> : decisions.data.length === 0 ? <p>None yet.</p> : (
         <ul>{decisions.data.map((one) => (
           <li key={one.id}><span className="mono">{when(one.at, now)}</span> <Link to={`/decision/${one.id}`}>{words(one.action)} {one.target}</Link>: {one.reason} <small>{one.status}</small></li>
         ))}</ul>

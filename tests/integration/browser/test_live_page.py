@@ -13,12 +13,15 @@ from ignite_adapters.postgres import events
 from ignite_adapters.postgres.campaign_reading import CampaignReader
 from ignite_adapters.postgres.campaigns import PostgresCampaignStore
 from ignite_adapters.postgres.live import LiveFeed
+from ignite_adapters.postgres.policies import PostgresPolicyStore
 from ignite_adapters.postgres.suppressions import PostgresSuppressionStore
 from ignite_app.clock import Clock
-from ignite_app.http import campaigns, console, reading
+from ignite_app.http import campaigns, console, policy, reading
 from ignite_app.http.app import HttpDeps, create_app
 from ignite_app.http.auth import Gatekeeper
+from ignite_app.http.policy import PolicyDeps
 from ignite_app.live.hub import Hub
+from ignite_app.policies.trial import Logs, PolicyTrials
 from ignite_app.settings import PACKAGE, Secret
 from ignite_domain.events import EventType, SubscriberEvent, Verdict
 from ignite_domain.isps import Isp
@@ -99,6 +102,7 @@ async def live(pool: Any, pg_dsn: str, browser: Browser, serve: Serve, free_port
         routes = [
             *reading.routes(reading.ReadingDeps(pool, PostgresSuppressionStore(pool), clock)),
             *campaigns.routes(sending),
+            *policy.routes(PolicyDeps(PostgresPolicyStore(pool), PolicyTrials(Logs({}), clock), clock)),
             hub.handler(),
             *console.routes(PACKAGE / "dashboard"),
         ]
