@@ -27,7 +27,6 @@ from ignite_domain.governance.streams import (
     DELIVERED,
     EVENT,
     REFUSED,
-    WAITED,
     Seen,
     Stream,
     Vector,
@@ -70,8 +69,7 @@ class OutcomeKind(StrEnum):
 class Outcome:
     """What one record says, as signals see it. `address_fault`: the reply is about the recipient's address.
 
-    `recipient` is a hash. `reply_rule` and `reply_kind` are "" for deliveries. `waited_s`: how long a delivered message
-    was in the queue, 0 if that is not told.
+    `recipient` is a hash. `reply_rule` and `reply_kind` are "" for deliveries.
     """
 
     at: datetime
@@ -86,7 +84,6 @@ class Outcome:
     about_us: bool = False
     reply_kind: str = ""
     reply_rule: str = ""
-    waited_s: int = 0
 
     @property
     def code(self) -> int:
@@ -175,8 +172,6 @@ class SignalProcessor:
                 second = at
             code = one.code
             cell = self._count((one.isp or "", one.ip, one.job, one.queue), at // 60, code, 1)
-            if one.waited_s:
-                count(cell.streams, at // 60, WAITED, one.waited_s)
             if code != DELIVERED:
                 if code in EVENT or code == COMPLAINED:
                     events.append((cell, code))
