@@ -194,7 +194,7 @@ async def sql_alone(dsn: str, steps: Sequence[Step]) -> tuple[float, int]:
 def child(what: str, dsn: str, *paths: str) -> dict[str, Any]:
     """Run one part in a process of its own, which says what it found in its last line."""
     command = [sys.executable, "-m", "bench.ingest", "--run", what, dsn, *paths]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  # this very module
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603  # this very module
     return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
 
 
