@@ -151,7 +151,7 @@ async def test_the_rates_of_a_throttle_are_a_chart_with_reasons(console: Console
         (number, NOW - timedelta(minutes=5), "proven for five minutes"),
     )
     page = await console.open(f"/decision/{number}")
-    await expect(page.get_by_role("figure", name="rate in messages a minute: 2 steps, last 11")).to_be_visible()
+    await expect(page.get_by_role("figure", name="rate in messages a minute: 2 steps, last 10.7")).to_be_visible()
     rungs = page.get_by_role("region", name="Rungs, newest first").get_by_role("row")
     await expect(rungs.nth(1)).to_contain_text("proven for five minutes")
     await expect(rungs.nth(2)).to_contain_text("cut to the accepted rate")

@@ -14,11 +14,11 @@ export function Commands({ row, commands, error, now }: { row: Decision; command
       : row.mode === "act" || row.by ? "None sent so far; the executor sends one when the host's state differs from what is wanted." : `None: mode ${row.mode} sends nothing.`}</p>;
   }
   return (
-    <ol className="plain-list">{commands.map((one) => (
+    <ol className="plain-list scroll tall" tabIndex={0} aria-label="Commands, oldest first">{commands.map((one) => (
       <li key={one.id}>
         <code className="command">$ {(one.argv ?? []).join(" ")}</code>
         <span className="dim-line"><span className="mono">{when(one.finished_at ?? one.created_at, now)}</span> on {one.host} · {one.exit_status === null ? <b>{one.state}</b> : <b className={one.exit_status ? "trouble" : "good"}>exit {one.exit_status}</b>}</span>
-        {one.output?.trim() && <pre className="said">{one.output.trim()}</pre>}
+        {one.output?.trim() && one.output.trim() !== (one.read_back == null ? "" : text(one.read_back).trim()) && <pre className="said">{one.output.trim()}</pre>}
         {one.read_back != null && <p className="dim-line">read back: <span className="mono">{text(one.read_back)}</span></p>}
       </li>
     ))}</ol>

@@ -54,8 +54,8 @@ export function DecisionPage({ id, now }: { id: number; now: string | undefined 
         </div>
         <div className="side">
           <Settle row={row} now={now} standing={STANDING.includes(row.status) && !row.ended_at} done={() => setTurn(turn + 1)} />
-          <section aria-labelledby="h-sent"><h3 id="h-sent">Command sent, and what was read back</h3><Commands row={row} commands={commands.data} error={commands.error} now={now} /></section>
           <Related row={row} now={now} turn={turn} />
+          <section aria-labelledby="h-sent"><h3 id="h-sent">Command sent, and what was read back</h3><Commands row={row} commands={commands.data} error={commands.error} now={now} /></section>
         </div>
       </div>
     </>

@@ -5,7 +5,7 @@ import { clock, when } from "../format";
 import { usePoll } from "../hooks";
 
 const LISTED = 12;
-const rate = (value: number): string => `${+value.toFixed(value < 10 ? 1 : 0)}`;
+const rate = (value: number): string => `${+value.toFixed(value < 100 ? 1 : 0)}`;
 
 /** The rungs that a throttle's rate has stood on, as steps over time and with the reason for each. */
 export function Rates({ id, row, now }: { id: number; row: Decision; now: string | undefined }) {
@@ -22,7 +22,7 @@ export function Rates({ id, row, now }: { id: number; row: Decision; now: string
             <TimeChart label={`rate in messages a minute: ${data.length} steps, last ${rate(data.at(-1)!.rate_per_min)}`} begin={begin} end={end} gap={60} axis height={120}
               max={roundUp(Math.max(...data.map((one) => one.rate_per_min)) * 1.05)} format={rate}
               lines={[{ name: "rate", token: "--accent", step: true, dots: data.map((one) => ({ at: seconds(one.at), y: one.rate_per_min, said: `${clock(one.at)} ${rate(one.rate_per_min)} a minute: ${one.reason}` })) }]}
-              caption={<span><b>{rate(data.at(-1)!.rate_per_min)}</b> a minute now <small>{data.length} {data.length === 1 ? "rung" : "rungs"} so far</small></span>} />
+              caption={<span><b>{rate(data.at(-1)!.rate_per_min)}</b> a minute {row.ended_at ? "at its end" : "now"} <small>{data.length} {data.length === 1 ? "rung" : "rungs"}{row.ended_at ? "" : " so far"}</small></span>} />
             <div className="scroll short" tabIndex={0} role="region" aria-label="Rungs, newest first">
               <table className="list"><thead><tr><th scope="col">at</th><th scope="col">a minute</th><th scope="col">rung</th><th scope="col">why</th></tr></thead>
                 <tbody>{[...data].reverse().slice(0, LISTED).map((one) => (
