@@ -27,6 +27,7 @@ from ignite_domain.governance.streams import (
     DELIVERED,
     EVENT,
     REFUSED,
+    WAITED,
     Seen,
     Stream,
     Vector,
@@ -69,7 +70,8 @@ class OutcomeKind(StrEnum):
 class Outcome:
     """What one record says, as signals see it. `address_fault`: the reply is about the recipient's address.
 
-    `recipient` is a hash. `reply_rule` and `reply_kind` are "" for deliveries.
+    `recipient` is a hash. `reply_rule` and `reply_kind` are "" for deliveries. `waited_s`: how long a delivered message
+    was in the queue, 0 if that is not told.
     """
 
     at: datetime
@@ -84,6 +86,7 @@ class Outcome:
     about_us: bool = False
     reply_kind: str = ""
     reply_rule: str = ""
+    waited_s: int = 0
 
     @property
     def code(self) -> int:
@@ -172,6 +175,8 @@ class SignalProcessor:
                 second = at
             code = one.code
             cell = self._count((one.isp or "", one.ip, one.job, one.queue), at // 60, code, 1)
+            if one.waited_s:
+                count(cell.streams, at // 60, WAITED, one.waited_s)
             if code != DELIVERED:
                 if code in EVENT or code == COMPLAINED:
                     events.append((cell, code))

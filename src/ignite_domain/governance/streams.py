@@ -32,7 +32,8 @@ BOUNCED: Final = 10  # bounced for another reason
 DEFERRED_WAY: Final = 12  # a deferral about the way there: network, DNS, authentication, TLS
 COMPLAINED: Final = 14
 CONNECTION: Final = 15
-WIDTH: Final = 16
+WAITED: Final = 16  # seconds from queue to delivery, added up: no record of its own
+WIDTH: Final = 17
 
 Vector = list[int]
 
@@ -47,6 +48,7 @@ COUNTED: Final[Mapping[Signal, tuple[tuple[int, ...], tuple[int, ...]]]] = {
     Signal.COMPLAINT: ((DELIVERED, DELIVERED + 1), (COMPLAINED,)),
     Signal.ATTEMPT: (_ATTEMPTS, _NOT_ACCEPTED),
     Signal.CONNECTION: ((CONNECTION,), (CONNECTION,)),
+    Signal.LATENCY: ((DELIVERED, DELIVERED + 1), (WAITED,)),
 }
 """For each signal the codes of its exposure n and of its events x."""
 

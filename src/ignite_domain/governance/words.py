@@ -118,6 +118,7 @@ class Signal(StrEnum):
     COMPLAINT = "complaint"  # f records among delivered
     ATTEMPT = "attempt"  # every attempt, retries included; x: not accepted for a reason of ours
     CONNECTION = "connection"  # tq records
+    LATENCY = "latency"  # x: seconds from queue to delivery, added up over n deliveries; no rule looks at it
 
 
 class TargetType(StrEnum):

@@ -6,6 +6,8 @@ import attrs
 import pytest
 
 from governance_streams import IPS, START, outcome, steady
+from ignite_domain.governance.accounting import AccountingRecord
+from ignite_domain.governance.outcomes import outcome_of, reply_of
 from ignite_domain.governance.signals import HOST, Outcome, OutcomeKind, Seen, Signal, SignalProcessor
 from ignite_domain.isps import Isp
 
@@ -121,3 +123,23 @@ def test_a_brand_whose_mail_runs_in_anothers_queues_is_steered_by_that_brand() -
     assert signals.steered_by(Isp.COX, at(2)) is Isp.YAHOO
     assert signals.steered_by(Isp.YAHOO, at(2)) is None
     assert signals.steered_by(Isp.GMAIL, at(2)) is None
+
+
+def test_latency_is_the_seconds_of_deliveries_alone_and_survives_a_restart() -> None:
+    """Three deliveries after 2, 10 and 300 seconds, the last a retry; a bounce waited too, and that is no latency."""
+    record = AccountingRecord("d", START, queued=START - timedelta(seconds=2), rcpt="ann@gmail.com")
+    waits = {
+        "d": (2, 10, 300),
+        "b": (5,),
+    }
+    outcomes = []
+    for kind, seconds in waits.items():
+        for waited in seconds:
+            one = attrs.evolve(record, type=kind, queued=START - timedelta(seconds=waited), status="5.1.1")
+            outcomes.append(outcome_of(one, waited < 300, reply_of(one), Isp.GMAIL, "r"))
+    signals = SignalProcessor()
+    signals.observe([one for one in outcomes if one])
+    again = SignalProcessor(signals.take_changes(START)[0])
+    for told in (signals, again):
+        assert told.seen("gmail", "isp", "gmail", Signal.LATENCY, 3600, START) == Seen(3, 312)
+        assert told.seen("gmail", "isp", "gmail", Signal.ATTEMPT, 3600, START).n == 4
