@@ -38,5 +38,5 @@ export function Settle({ row, now, standing, compact = false, done }: { row: Dec
       <p role="status" className={action.error ? "trouble" : "good"}>{action.busy ? "Asking the server…" : action.error ?? said}</p>
     </>
   );
-  return compact ? body : <section aria-labelledby="h-undo"><h3 id="h-undo">{waits ? "Waits for a person" : "Undo"}</h3>{body}</section>;
+  return compact ? <div>{body}</div> : <section aria-labelledby="h-undo"><h3 id="h-undo">{waits ? "Waits for a person" : "Undo"}</h3>{body}</section>;
 }
