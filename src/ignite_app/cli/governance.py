@@ -55,10 +55,10 @@ def simulate(
     first_seed: int = 1,
     json: Json = False,
 ) -> int:
-    """The scoreboard: alarms, rate control and incidents in simulated worlds, against the rules in use elsewhere.
+    """The scoreboard: alarms, rates, incidents and a twin of whole days, in simulated worlds, against rules in use elsewhere.
 
-    --quick takes about a minute on two idle cores and leaves rare events open; the whole takes about a quarter of an
-    hour, --ablations (each constant of the rate controller changed) longer. --worlds is the folder of the fixed
+    --quick takes about a minute on two idle cores and leaves rare events open; the whole takes under half
+    an hour, --ablations (each constant of the rate controller changed) longer. --worlds is the folder of the fixed
     worlds, by default that of a checkout; they need numpy. Exits 1 if a target is missed.
     """
     from ignite_app.scoreboard.run import FULL, QUICK, governance, lines
