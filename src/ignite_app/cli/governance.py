@@ -55,7 +55,7 @@ def simulate(
     first_seed: int = 1,
     json: Json = False,
 ) -> int:
-    """The scoreboard: alarms, rates, incidents and a twin of whole days, in simulated worlds, against rules in use elsewhere.
+    """The scoreboard: alarms, rates, incidents and whole days of a twin, against the rules in use elsewhere.
 
     --quick takes about a minute on two idle cores and leaves rare events open; the whole takes under half
     an hour, --ablations (each constant of the rate controller changed) longer. --worlds is the folder of the fixed
