@@ -1,5 +1,8 @@
 """A provider's rate over its queues: by their share of the attempts where that is known, else equally.
 
+Attempts under a limit say what the limit let through, not what there is. Once parts are in force, a queue that leaves
+room is taken at its word; those that fill their parts share the rest equally.
+
 Decides shares and floors. What the rate is, is decided in `steering`; which queues there are, in `desired`.
 """
 
@@ -12,6 +15,12 @@ KEPT: Final = 20
 """Shares are kept for so many queues, the busiest; the others get the floor."""
 FLOOR: Final = 0.1
 """What a queue gets at least: this part of an equal share. All floors together exceed the rate by a tenth at most."""
+FULL: Final = 0.9
+"""A queue that has used this share of its part fills it."""
+ROOM: Final = 1.25
+"""What a queue that leaves room gets of what it used."""
+GROWTH: Final = 2.0
+"""A full queue's part grows by no more than this at a time: what it can take is not known."""
 LEAST_PER_HOUR: Final = 1.0
 """PMTA has no rate below one an hour."""
 
@@ -21,6 +30,24 @@ def shares_of(attempts: Mapping[str, int]) -> dict[str, float]:
     busiest = sorted((queue for queue in attempts if attempts[queue] > 0), key=lambda queue: (-attempts[queue], queue))
     total = sum(attempts[queue] for queue in busiest[:KEPT])
     return {queue: round(attempts[queue] / total, 3) for queue in sorted(busiest[:KEPT])}
+
+
+def is_full(used: float, part: float) -> bool:
+    """Whether a queue fills its part, both per hour: it may hold mail back."""
+    return used >= FULL * part
+
+
+def fair_shares(parts: Mapping[str, float], used: Mapping[str, float]) -> dict[str, float]:
+    """Shares after `parts` were in force and so much of them was `used`, both per hour; empty if nothing was used.
+
+    An address that comes back from quarantine starts with next to nothing: by attempts alone it would stay there.
+    """
+    full = [queue for queue, part in parts.items() if is_full(used[queue], part)]
+    wanted = {queue: min(part, ROOM * used[queue]) for queue, part in parts.items() if queue not in full}
+    rest = sum(parts.values()) - sum(wanted.values())
+    wanted |= {queue: min(rest / len(full), GROWTH * parts[queue]) for queue in full}
+    total = sum(wanted.values())
+    return {queue: round(wanted[queue] / total, 3) for queue in sorted(wanted) if wanted[queue] > 0} if total else {}
 
 
 def split(rate_per_min: float, shares: Mapping[str, float], queues: Collection[str]) -> dict[str, float]:

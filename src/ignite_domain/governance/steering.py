@@ -9,7 +9,7 @@ All state lies in the decision's parameters, JSON: `rate_per_min` and `rung` are
 one confirmed says nothing about it: between a change and its confirmation one minute is looked at and no more.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -20,7 +20,7 @@ from ignite_domain.governance.ports import RateStep
 from ignite_domain.governance.rates import Ladder, MinuteFacts, RateControl, RateMemory
 from ignite_domain.governance.reply_rules import ReplyClass
 from ignite_domain.governance.rules import PROBE_FEW_OUTCOMES, PROBE_TEST
-from ignite_domain.governance.shares import parts_of, shares_of
+from ignite_domain.governance.shares import fair_shares, is_full, parts_of, shares_of
 from ignite_domain.governance.signals import SignalProcessor
 from ignite_domain.governance.streams import KEPT_MINUTES, Seen
 from ignite_domain.governance.words import Action, Decision, DecisionStatus, Signal, TargetType
@@ -40,9 +40,12 @@ UNUSED: Final = 0.8
 """A rate of which less than this share was used did not bind."""
 UNBOUND_MINUTES: Final = (10, 20, 40, 59)
 """Spans over which a rate must not have bound; the longer ones are for providers with hardly any mail."""
-QUEUE_USED: Final = 0.9
 QUEUE_COUNTS: Final = 5
-"""A queue that has used this share of its part, and so many attempts, may hold mail back although others do not."""
+"""A queue that fills its part with so many attempts may hold mail back although others do not."""
+UNEQUAL: Final = 0.5
+"""Of two queues that fill their parts one must not have less than this of the other's."""
+SHARES_SEEN: Final = 3
+"""Minutes on the shares in force before they may be other ones."""
 
 
 class Lately(NamedTuple):
@@ -208,7 +211,7 @@ class Steering:
         if not reason and "memory" in decision.parameters:
             return None
         if coming != before or self._is_lopsided(state, signals, label, newest):
-            shares = _shares(signals, label, edge)
+            shares = self._fairer(state, signals, label, newest)
             state |= {"shares": shares or state["shares"], "shares_at": minute_of(edge)}
         rate = self.control.ladder.rate_of(coming)
         state |= {"rung": coming, "rate_per_min": round(rate, 3), "memory": memory.to_state()}
@@ -259,25 +262,40 @@ class Steering:
         return WayOut(False, text or f"only {seen.n} outcomes: nothing is released on silence", seen)
 
     def _is_lopsided(self, state: Mapping[str, Any], signals: SignalProcessor, label: str, newest: int) -> bool:
-        """Whether, for ten minutes on these shares, one queue was held back while the rate as a whole did not bind:
-        then it neither climbs nor goes, so the shares have to follow."""
+        """Whether, for ten minutes on these shares, one queue was held back while the rate as a whole did not bind
+        (then it neither climbs nor goes), or with much less than others that are held back too: shares must follow."""
         if newest - int(state["shares_at"]) < UNBOUND_MINUTES[0]:
             return False
         span = _ending(newest, UNBOUND_MINUTES[0])
         used = signals.in_minutes(label, "isp", label, Signal.ATTEMPT, span).n
         unbound = used < UNUSED * float(state["rate_per_min"]) * len(span)
-        return unbound and self._a_queue_binds(state, signals, label, span)
+        full = self._full(state, signals, label, span)
+        return bool(full) and (unbound or min(full.values()) < UNEQUAL * max(full.values()))
 
     def _a_queue_binds(self, state: Mapping[str, Any], signals: SignalProcessor, label: str, span: range) -> bool:
         """Whether one queue uses up its part while others leave theirs: its mail would burst out."""
-        parts = parts_of(
-            float(state["rate_per_min"]), state["shares"], self.queue_rate_per_hour, signals.scopes(label, "queue")
-        )
-        for queue, per_hour in parts.items():
-            used = signals.in_minutes(label, "queue", queue, Signal.ATTEMPT, span).n
-            if used >= QUEUE_COUNTS and used >= QUEUE_USED * per_hour / 60 * len(span):
-                return True
-        return False
+        return bool(self._full(state, signals, label, span))
+
+    def _full(self, state: Mapping[str, Any], signals: SignalProcessor, label: str, span: range) -> dict[str, float]:
+        """The queues that fill their parts, with these (per hour)."""
+        parts = self._parts(state, signals, label)
+        used = _used(parts, signals, label, span)
+        least = QUEUE_COUNTS * 60 / len(span)
+        return {queue: part for queue, part in parts.items() if used[queue] >= least and is_full(used[queue], part)}
+
+    def _parts(self, state: Mapping[str, Any], signals: SignalProcessor, label: str) -> dict[str, int]:
+        rate, queues = float(state["rate_per_min"]), signals.scopes(label, "queue")
+        return parts_of(rate, state["shares"], self.queue_rate_per_hour, queues)
+
+    def _fairer(
+        self, state: Mapping[str, Any], signals: SignalProcessor, label: str, newest: int
+    ) -> dict[str, float] | None:
+        """Shares for the rate that comes now; None while those in force have hardly been seen."""
+        span = _ending(newest, min(UNBOUND_MINUTES[0], newest - int(state["shares_at"])))
+        if len(span) < SHARES_SEEN:
+            return None
+        parts = self._parts(state, signals, label)
+        return fair_shares(parts, _used(parts, signals, label, span))
 
 
 def _fine(seen: Seen) -> bool:
@@ -316,6 +334,12 @@ def _can_be_steered(decision: Decision) -> bool:
         and decision.isp is not None
         and {"rung", "applied_rung", "applied_at"} <= set(decision.parameters)
     )
+
+
+def _used(queues: Iterable[str], signals: SignalProcessor, label: str, span: range) -> dict[str, float]:
+    """Attempts per hour of each queue in these minutes."""
+    per = 60 / len(span)
+    return {queue: per * signals.in_minutes(label, "queue", queue, Signal.ATTEMPT, span).n for queue in queues}
 
 
 def _shares(signals: SignalProcessor, label: str, edge: datetime) -> dict[str, float]:

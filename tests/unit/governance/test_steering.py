@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from governance_streams import START, outcome
 from ignite_domain.governance.orchestrator import Orchestrator, Settled
 from ignite_domain.governance.ports import RateStep, StoredSignal
-from ignite_domain.governance.shares import shares_of, split
+from ignite_domain.governance.shares import fair_shares, shares_of, split
 from ignite_domain.governance.signals import Outcome, OutcomeKind, SignalProcessor
 from ignite_domain.governance.steering import LADDER, Steering, minute_of
 from ignite_domain.governance.words import Action, AgentKind, Decision, DecisionStatus, Mode, TargetType
@@ -318,7 +318,8 @@ def test_shares_follow_the_mail_where_one_queue_is_held_back_and_the_rate_is_not
     (early,) = STEERING.steer([decision], signals, at(8))  # nine minutes on these shares
     assert "shares" not in early.parameters
     (step,) = STEERING.steer([decision], signals, at(9))
-    assert (step.parameters["shares"], step.changed) == ({"gmail.com/mta1": 0.5, "gmail.com/mta2": 0.5}, False)
+    # parts 901.5 and 361.7 an hour, 360 used of each: mta1 leaves room and gets 1.25 × 360 = 450, mta2 twice its part
+    assert (step.parameters["shares"], step.changed) == ({"gmail.com/mta1": 0.383, "gmail.com/mta2": 0.617}, False)
     # whether it binds is seen on the new shares alone: ten minutes more
     even = after(decision, [step])
     assert settle(even, signals, at(19)).decisions == ()  # they were set in minute 10
@@ -392,3 +393,35 @@ def test_a_rate_is_split_by_shares_with_a_floor_and_equally_where_nothing_is_kno
     assert split(10, {}, ["a/1", "b/1"]) == {"a/1": 300, "b/1": 300}
     assert split(10, {"gone/1": 1.0}, ["a/1", "b/1"]) == {"a/1": 300, "b/1": 300}
     assert split(0.02, {"a/1": 1.0}, ["a/1", "b/1"]) == {"a/1": 1.2, "b/1": 1.0}
+
+
+def test_full_queues_come_to_equal_parts_and_one_that_leaves_room_keeps_it() -> None:
+    """An address back from quarantine has a tenth of the others' parts, and mail for more; a cold one wants 50."""
+    shares = {"g/1": 0.45, "g/2": 0.45, "g/3": 0.05, "g/4": 0.05}
+    wants = {"g/1": 9999.0, "g/2": 9999.0, "g/3": 9999.0, "g/4": 50.0}
+    history = []
+    for _ in range(6):
+        parts = split(20, shares, shares)  # 1200 an hour
+        history.append(round(parts["g/3"]))
+        shares = fair_shares(parts, {queue: min(part, wants[queue]) for queue, part in parts.items()})
+    parts = split(20, shares, shares)
+    assert history == sorted(history)
+    assert parts["g/1"] == parts["g/2"] == pytest.approx(parts["g/3"], rel=0.01)
+    assert 1.05 * wants["g/4"] < parts["g/4"] < 1.4 * wants["g/4"]
+
+
+@given(
+    st.lists(st.tuples(st.floats(1, 1000), st.floats(0, 1)), min_size=1, max_size=8),
+)
+def test_fair_shares_are_shares_and_take_nothing_from_who_leaves_room(queues: list[tuple[float, float]]) -> None:
+    parts = {f"g/{number}": part for number, (part, _) in enumerate(queues)}
+    used = {f"g/{number}": part * share for number, (part, share) in enumerate(queues)}
+    shares = fair_shares(parts, used)
+    if not any(used.values()):
+        assert shares == {}
+        return
+    assert sum(shares.values()) == pytest.approx(1, abs=0.005)
+    whole = sum(parts.values())
+    for queue, share in shares.items():
+        if used[queue] < 0.9 * parts[queue]:
+            assert share * whole >= used[queue] * 0.99 - 0.002 * whole
