@@ -67,6 +67,24 @@ async def test_records_before_since_are_passed_over(desk: Desk) -> None:  # noqa
     assert (await desk.events())["delivered"] == 2
 
 
+async def test_old_records_count_as_far_back_as_events_are_kept_and_are_no_news(desk: Desk) -> None:  # noqa: F811
+    months = 60 * 24 * 60
+    desk.write(line("d", 1, -400 * 24 * 60), line("d", 2, -months), line("d", 3, 2))
+    path = desk.directory / FILE
+    await fill(desk, path, oldest=timedelta(days=90))
+    rows = await desk.rows("select subscriber_id, event_at from subscriber_events where event_type = 'delivered'")
+    assert sorted(rows) == [(2, NOW - timedelta(days=60)), (3, NOW + timedelta(minutes=2))]
+    assert await desk.rows("select reason from mailing_engine_feed_rejects") == [
+        ("timeLogged lies in the future or more than 90 days back",)
+    ]
+    day_window = (
+        "select n from mailing_engine_signals where scope_type = 'isp' and signal = 'attempt' and window_s = 86400"
+    )
+    desk.write(line("d", 4, 3))
+    await desk.run()
+    assert await desk.rows(day_window) == [(2,)]  # two of today, whatever there was before
+
+
 class DiesLate(PostgresGovernanceStore):
     """A store whose third save fails."""
 

@@ -196,6 +196,7 @@ def ingest(
                 suppress_foreign=settings.governance.suppress_foreign_mail,
                 since=first,
                 host=host,
+                oldest=timedelta(days=30 * settings.database.event_retention_months),
             )
 
     results = [examine(path, first) for path in files] if dry_run else asyncio.run(run())

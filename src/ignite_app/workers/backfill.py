@@ -21,6 +21,7 @@ from ignite_app.clock import Clock
 from ignite_app.workers.ingest import BATCH
 from ignite_domain.errors import PortFailure
 from ignite_domain.governance.accounting import Entry, Rejected
+from ignite_domain.governance.gathering import OLDEST
 from ignite_domain.governance.ingestor import Ingestor
 from ignite_domain.governance.orchestrator import Orchestrator, Settled
 from ignite_domain.governance.ports import FeedBatch, GovernanceStore, Position, Step
@@ -136,18 +137,19 @@ async def backfill(
     host: str = "",
     batch: int = BATCH,
     suppress_foreign: bool = False,
+    oldest: timedelta = OLDEST,
 ) -> list[dict[str, Any]]:
     """Take in what is new in `paths`, one after another; returns one summary for each.
 
     For the one process that ingests: the caller holds the lease of the worker. Records logged before `since` are
-    passed over for good: their file's position moves on. Raises PortFailure; what was saved by then stays, and
-    another run goes on behind it.
+    passed over for good: their file's position moves on. Those older than `oldest` are refused. Raises PortFailure;
+    what was saved by then stays, and another run goes on behind it.
     """
     feed, quiet = _NamedFiles(paths, since, host), _Quiet(store, host)
     signals = SignalProcessor(await store.signals(), complaint_median)
     undeciding = Undeciding(lambda kind, isp: Mode.OBSERVE)
     asked = cast(GovernanceStore, quiet)
-    ingestor = Ingestor(asked, undeciding, signals, cold, suppress_foreign=suppress_foreign)
+    ingestor = Ingestor(asked, undeciding, signals, cold, suppress_foreign=suppress_foreign, oldest=oldest)
     while batches := await feed.read(await store.positions(), batch):
         quiet.batches = batches
         await ingestor(batches, clock.now(), caught_up=False)  # of what else was logged it says nothing

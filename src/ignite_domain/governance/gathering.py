@@ -33,8 +33,7 @@ from ignite_domain.isps import Isp
 
 OLDEST: Final = timedelta(days=28)
 AHEAD: Final = timedelta(hours=1)
-"""A record logged outside this span around now is refused: its events would lie where none are kept."""
-IMPLAUSIBLE: Final = "timeLogged lies in the future or more than 28 days back"
+"""A record of the live log outside this span around now is refused: a host's clock is wrong, or the file is old."""
 _PREFIX: Final = "ig"
 
 
@@ -45,13 +44,14 @@ def send_id_of(envid: str) -> int | None:
     return int(number) if ours and number[0] != "0" else None
 
 
-def plausible(batch: FeedBatch, now: datetime) -> FeedBatch:
-    """The batch with records from impossible times refused."""
-    oldest, newest = now - OLDEST, now + AHEAD
+def plausible(batch: FeedBatch, now: datetime, back: timedelta = OLDEST) -> FeedBatch:
+    """The batch with records from impossible times refused: the future, or more than `back` ago."""
+    oldest, newest = now - back, now + AHEAD
     if all(isinstance(one, Rejected) or oldest <= one.logged <= newest for one in batch.entries):
         return batch
+    why = f"timeLogged lies in the future or more than {back.days} days back"
     entries = [
-        one if isinstance(one, Rejected) or oldest <= one.logged <= newest else Rejected(one.line, IMPLAUSIBLE)
+        one if isinstance(one, Rejected) or oldest <= one.logged <= newest else Rejected(one.line, why)
         for one in batch.entries
     ]
     return attrs.evolve(batch, entries=entries)

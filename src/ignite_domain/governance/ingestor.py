@@ -12,7 +12,7 @@ import attrs
 
 from ignite_domain.governance.accounting import Rejected
 from ignite_domain.governance.agents import HOST_WATCH, Agent, View, all_agents
-from ignite_domain.governance.gathering import Gathering, Heard, plausible
+from ignite_domain.governance.gathering import OLDEST, Gathering, Heard, plausible
 from ignite_domain.governance.orchestrator import REENTRY, Orchestrator, Settled
 from ignite_domain.governance.ports import AgentState, FeedBatch, GovernanceStore, Position, Step
 from ignite_domain.governance.reported import ReportedRate
@@ -32,7 +32,8 @@ _STATES: Final[Mapping[Action, str]] = {Action.PROBE: "probing", Action.RELEASE:
 @attrs.define
 class Ingestor:
     """`cold` maps addresses under the warm-up ladder to their VMTAs. `signals` is state: on a failed save the
-    caller makes a new ingestor from what is stored. `suppress_foreign`: see `Gathering`."""
+    caller makes a new ingestor from what is stored. `suppress_foreign`: see `Gathering`. Records logged longer ago
+    than `oldest` are refused."""
 
     store: GovernanceStore
     orchestrator: Orchestrator
@@ -41,6 +42,7 @@ class Ingestor:
     reported: Mapping[str, ReportedRate] = attrs.field(factory=dict)
     rules: Mapping[AgentKind, Sequence[Rule]] = BY_AGENT
     suppress_foreign: bool = False
+    oldest: timedelta = OLDEST
     _shown: datetime | None = attrs.field(default=None, init=False)
 
     async def __call__(
@@ -51,7 +53,7 @@ class Ingestor:
         `now` must be read before the feed is; `caught_up`: the feed had no more than this. `tally`, what the logs
         tell about themselves, is saved with the step.
         """
-        batches = [plausible(batch, now) for batch in batches]
+        batches = [plausible(batch, now, self.oldest) for batch in batches]
         heard = Heard.of(batches)
         gathered = await self._gather(heard)
         standing = await self.store.standing()
