@@ -99,6 +99,10 @@ class RateRules:
     what lay behind it is known. From the floor rung by rung to 80 a minute would take two hours."""
     cross: int = attrs.field(default=12, validator=gt(0))
     """The slow pace. 10 gains half a point and has refusals cost a tenth more; 15 the other way."""
+    hourly: int = attrs.field(default=12, validator=gt(0))
+    daily: int = attrs.field(default=230, validator=gt(0))
+    """No increase after so many changes of the rate in a clock hour, in a day: at most 14 and 240 are borne, and a cut
+    must always be possible."""
 
 
 @attrs.frozen
@@ -127,7 +131,8 @@ class RateMemory:
 
     `score` is the CUSUM; `seen` holds (accepted, refused) of the newest minutes on `seen_rung`; `good` is the last
     good rate, what was accepted when the rate was last cut (0: never); `patient` says that `RateRules.patience` has
-    run out since. The rest are minutes.
+    run out since; `in_hour` and `in_day` count the changes in the hour and day of `changed_at`. The rest are
+    minutes.
     """
 
     score: int = attrs.field(default=0, validator=[instance_of(int), ge(0)])
@@ -135,6 +140,9 @@ class RateMemory:
     seen: tuple[tuple[int, int], ...] = ()
     patient: bool = attrs.field(default=False, validator=instance_of(bool))
     good: float = attrs.field(default=0.0, validator=[instance_of((int, float)), ge(0), lt(math.inf)])
+    in_hour: int = attrs.field(default=0, validator=[instance_of(int), ge(0)])
+    in_day: int = attrs.field(default=0, validator=[instance_of(int), ge(0)])
+    changed_at: int = attrs.field(default=_NEVER, validator=instance_of(int))
     last_at: int = attrs.field(default=_NEVER, validator=instance_of(int))
     still_since: int = attrs.field(default=_NEVER, validator=instance_of(int))
     raised_at: int = attrs.field(default=_NEVER, validator=instance_of(int))
@@ -193,8 +201,14 @@ class RateControl:
             return Answer(memory, facts.next_rung, "this minute has been answered")
         memory = self._observe(memory, facts)
         if facts.rung > facts.next_rung:
-            return self._cut_under_way(memory, facts)
-        return self._cut(memory, facts) or self._raise(memory, facts)
+            answer = self._cut_under_way(memory, facts)
+        else:
+            answer = self._cut(memory, facts) or self._raise(memory, facts)
+        if answer.rung == facts.next_rung:
+            return answer
+        in_hour, in_day = _changes(answer.memory, facts.minute)
+        counted = attrs.evolve(answer.memory, in_hour=in_hour + 1, in_day=in_day + 1, changed_at=facts.minute)
+        return Answer(counted, answer.rung, answer.reason)
 
     def proves_room(self, tried: int, refused: int, limit: float) -> bool:
         """Whether the upper bound of the share refused, of `tried` attempts, is below `limit` (0 < limit < 1).
@@ -325,6 +339,9 @@ class RateControl:
             return "waiting: a change is under way"
         if facts.minute < memory.held_until:
             return "held: a reply asked to wait"
+        in_hour, in_day = _changes(memory, facts.minute)
+        if in_hour >= rules.hourly or in_day >= rules.daily:
+            return f"waiting: {in_hour} changes in this hour, {in_day} today"
         rate, more = self.ladder.rate_of(stay), self.ladder.rate_of(stay + 1)
         crossing = rules.memory and rate <= memory.good and more > rules.near * memory.good
         pace = max(rules.pace, rules.cross) if crossing else rules.pace
@@ -339,3 +356,9 @@ class RateControl:
         if not self.proves_room(tried, refused, rules.tolerated if memory.patient else rules.refusal_limit):
             return f"no increase: {refused} of {tried} refused"
         return ""
+
+
+def _changes(memory: RateMemory, minute: int) -> tuple[int, int]:
+    """Changes of the rate so far in the clock hour and in the day of `minute`."""
+    same_hour, same_day = (memory.changed_at // span == minute // span for span in (60, 1440))
+    return memory.in_hour if same_hour else 0, memory.in_day if same_day else 0

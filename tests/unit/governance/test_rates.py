@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 import random
+from collections import Counter
 from typing import Any
 
 import attrs
@@ -276,6 +277,28 @@ def test_at_a_steady_capacity_the_rate_stays_on_two_neighbouring_rungs() -> None
     assert accepted >= 0.9 * 60 * 1_260
 
 
+def test_after_twelve_changes_in_a_clock_hour_a_rate_may_be_cut_and_not_raised_until_the_next_hour() -> None:
+    """Every third minute something is refused, and nothing in between: a pace of one minute would go up and down."""
+    hasty = RateControl(RateRules(pace=1, cross=1, evidence_least=1, evidence_minutes=1, patience=1_000))
+    memory, current, coming = RateMemory(), 20, 20
+    ups, downs = Counter[int](), Counter[int]()
+    for at in range(180):
+        tried = round(LADDER.rate_of(current))
+        refused = round(0.3 * tried) if at % 3 == 0 else 0
+        memory, rung, _ = hasty.step(memory, minute(at, current, tried - refused, refused, next_rung=coming))
+        if ups[at // 60] + downs[at // 60] >= 12:
+            assert rung <= coming
+        ups[at // 60] += rung > coming
+        downs[at // 60] += rung < coming
+        current, coming = coming, rung
+    assert all(ups[hour] + downs[hour] >= 12 for hour in range(3)), "the budget was never used up"
+    assert all(ups[hour] <= 12 for hour in range(3))
+    later = attrs.evolve(memory, in_day=230, in_hour=0)
+    quiet = [minute(at, current, 30, 0, next_rung=current) for at in range(240, 300)]
+    assert {answer.rung for answer in walk(hasty, later, quiet)} == {current}
+    assert walk(hasty, later, quiet)[-1].reason == "waiting: 0 changes in this hour, 230 today"
+
+
 MINUTES = st.lists(
     st.tuples(
         st.sampled_from([1, 1, 1, 1, 2, 30]),  # minutes gone by
@@ -290,12 +313,12 @@ MINUTES = st.lists(
 
 @settings(deadline=None)
 @given(MINUTES, st.integers(0, 36), st.sampled_from([RateRules(), RateRules(memory=False), RateRules(floor=5.0)]))
-def test_whatever_comes_rungs_exist_increases_are_single_and_rare_and_cuts_never_raise(
+def test_whatever_comes_rungs_exist_increases_are_small_and_rare_and_cuts_never_raise(
     minutes: list[tuple[int, float, float, int, int]], start: int, rules: RateRules
 ) -> None:
     control, memory = RateControl(rules), RateMemory()
     current = coming = start
-    at, raised = 0, -1_000
+    at, raised, changes = 0, -1_000, Counter[int]()
     for gap, share, used, named, wait in minutes:
         at += gap
         tried = round(LADDER.rate_of(current) * used)
@@ -306,10 +329,13 @@ def test_whatever_comes_rungs_exist_increases_are_single_and_rare_and_cuts_never
         memory, rung, reason = control.step(stored, facts)
         assert 0 <= rung <= LADDER.top
         if rung > coming:
-            assert rung == coming + 1
             assert at - raised >= 5
-            assert reason.startswith("one rung up")
+            assert reason.startswith("one rung up" if rung == coming + 1 else "fast up")
+            if rung > coming + 1:
+                assert LADDER.rate_of(rung) <= min(2 * LADDER.rate_of(coming), 0.9 * stored.good)
+            assert changes[at // 60] < 12
             raised = at
+        changes[at // 60] += rung != coming
         if reason.startswith("cut"):
             assert rung <= coming
         if rung < coming:
