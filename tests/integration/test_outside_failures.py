@@ -11,7 +11,7 @@ import json
 import resource
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -36,6 +36,7 @@ from integration.exposure import exposed
 from integration.whole_run import nursery, require_balanced_books
 
 OUTAGE = 2.0  # real seconds; longer than several polls of every worker
+LONGEST = 40.0  # real seconds; on a busy machine an outage lasts until somebody has met it
 BUSY = b"421 4.3.2 Service not available, closing transmission channel\r\n"
 FULL = """
 create function disk_full() returns trigger language plpgsql as
@@ -137,29 +138,42 @@ async def _doors(run: Run) -> AsyncIterator[tuple[Door, Door]]:
         server.close()
 
 
+def _said(places: RunPlaces, worker: str, *words: str) -> bool:
+    """Whether a worker's log has a line with all these words."""
+    return any(all(word in json.dumps(line) for word in words) for line in read_lines(places.logs / f"{worker}.log"))
+
+
+async def _until(met: Callable[[], bool]) -> None:
+    """An outage: long enough for all to notice, and in any case until it has been met."""
+    began = real_seconds()
+    await asyncio.sleep(OUTAGE)
+    while not met() and real_seconds() - began < LONGEST:  # noqa: ASYNC110  # other processes
+        await asyncio.sleep(0.2)
+
+
 async def _trouble(run: Run, smtp: Door, ssh: Door, during: dict[str, Any]) -> None:
     """One outage after the other."""
     while (await run.reader.progress())["injected"] == 0:  # noqa: ASYNC110  # the database is the only witness
         await asyncio.sleep(0.05)
     smtp.close("busy")
-    await asyncio.sleep(OUTAGE)
+    await _until(lambda: _said(run.places, "send", "worker.retry", "421 to connect"))
     during["smtp"] = smtp.turned_away
     smtp.mood = "open"
 
     with psycopg.connect(run.server.dsn(), autocommit=True) as conn:
         conn.execute(FULL)
-    await asyncio.sleep(OUTAGE)
+    await _until(lambda: any(_said(run.places, name, "No space left") for name in ("ingest", "send", "flow")))
     with psycopg.connect(run.server.dsn(), autocommit=True) as conn:
         conn.execute(EMPTIED)
 
     ssh.close("shut")
-    await asyncio.sleep(OUTAGE)
+    await _until(lambda: _said(run.places, "execute", "worker.retry", "PMTA over SSH"))
     during["ssh"] = ssh.turned_away
     ssh.mood = "open"
 
     mount = run.places.root / "mount"
     mount.unlink()
-    await asyncio.sleep(OUTAGE)
+    await _until(lambda: _said(run.places, "ingest", "ingest.unread"))
     mount.symlink_to(run.places.accounting)
 
     api = next(child for child in run.children if child.name == "api")
