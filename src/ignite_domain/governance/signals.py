@@ -295,6 +295,10 @@ class SignalProcessor:
         """The addresses, jobs or queues of a provider that have been counted."""
         return sorted(self._scopes.get((isp, scope_type), ()))
 
+    def brands(self, queue: str) -> frozenset[Isp]:
+        """The brands whose mail a queue has carried; several where they share a limiter."""
+        return frozenset(self._brands.get(queue, ()))
+
     def steered_by(self, isp: Isp, now: datetime) -> Isp | None:
         """The brand that owns the queues which carry this one's mail, if that is another: most attempts there.
 

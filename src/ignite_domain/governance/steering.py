@@ -250,7 +250,7 @@ class Steering:
             if minutes > newest - since:
                 break
             span = _ending(newest, minutes)
-            seen = signals.in_minutes(label, "isp", label, Signal.ATTEMPT, span)
+            seen = _in_its_queues(signals, label, span)
             if seen.n >= UNUSED * rate * minutes or self._a_queue_binds(state, signals, label, span):
                 text = text or f"still binding: {seen.n} of {rate * minutes:.0f} attempts used in {minutes} minutes"
                 break
@@ -267,7 +267,7 @@ class Steering:
         if newest - int(state["shares_at"]) < UNBOUND_MINUTES[0]:
             return False
         span = _ending(newest, UNBOUND_MINUTES[0])
-        used = signals.in_minutes(label, "isp", label, Signal.ATTEMPT, span).n
+        used = _in_its_queues(signals, label, span).n
         unbound = used < UNUSED * float(state["rate_per_min"]) * len(span)
         full = self._full(state, signals, label, span)
         return bool(full) and (unbound or min(full.values()) < UNEQUAL * max(full.values()))
@@ -339,7 +339,30 @@ def _can_be_steered(decision: Decision) -> bool:
 def _used(queues: Iterable[str], signals: SignalProcessor, label: str, span: range) -> dict[str, float]:
     """Attempts per hour of each queue in these minutes."""
     per = 60 / len(span)
-    return {queue: per * signals.in_minutes(label, "queue", queue, Signal.ATTEMPT, span).n for queue in queues}
+    return {queue: per * _in_queue(signals, label, queue, span).n for queue in queues}
+
+
+def _in_queue(signals: SignalProcessor, label: str, queue: str, span: range) -> Seen:
+    """A queue's attempts in these minutes; other brands' too if they are fewer: they go out under the same rate."""
+    own = signals.in_minutes(label, "queue", queue, Signal.ATTEMPT, span)
+    others = [
+        signals.in_minutes(brand.value, "queue", queue, Signal.ATTEMPT, span)
+        for brand in signals.brands(queue)
+        if brand.value != label
+    ]
+    if any(other.n >= own.n for other in others):
+        return own
+    return Seen(own.n + sum(other.n for other in others), own.x + sum(other.x for other in others))
+
+
+def _in_its_queues(signals: SignalProcessor, label: str, span: range) -> Seen:
+    """A brand's attempts in these minutes, with those of others in queues that carry it above all."""
+    seen = signals.in_minutes(label, "isp", label, Signal.ATTEMPT, span)
+    for queue in signals.scopes(label, "queue"):
+        own = signals.in_minutes(label, "queue", queue, Signal.ATTEMPT, span)
+        every = _in_queue(signals, label, queue, span)
+        seen = Seen(seen.n + every.n - own.n, seen.x + every.x - own.x)
+    return seen
 
 
 def _shares(signals: SignalProcessor, label: str, edge: datetime) -> dict[str, float]:

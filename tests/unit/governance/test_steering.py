@@ -309,6 +309,26 @@ def test_one_queue_that_uses_up_its_part_keeps_the_throttle() -> None:
     assert len(settle(begun(decision), seen(*even), at(9)).decisions) == 1
 
 
+@pytest.mark.parametrize(
+    ("own", "other", "released", "used"),
+    [
+        (4, 0, True, "40 of 62"),
+        # cox.net on Yahoo's MX is a case: a fifth of a full queue was another brand's, and 3,000 messages burst out
+        (4, 2, False, "60 of 62"),
+        # in a queue that is another's above all, this one's rate is not in force
+        (2, 4, True, "20 of 62"),
+    ],
+)
+def test_who_shares_a_brands_queue_uses_its_rate_too(own: int, other: int, released: bool, used: str) -> None:
+    """Rung 10 is 6.19 a minute."""
+    minutes = []
+    for number in range(10):
+        guests = [attrs.evolve(one, isp=Isp.YAHOO) for one in minute(number, other)]
+        minutes.append(minute(number, own) + guests)
+    out = STEERING.way_out(begun(throttle(10)), seen(*minutes), at(9))
+    assert (out.free, used in out.text) == (released, True), out.text
+
+
 def test_shares_follow_the_mail_where_one_queue_is_held_back_and_the_rate_is_not_used() -> None:
     decision = begun(throttle(17))
     planned = {"gmail.com/mta1": 0.75, "gmail.com/mta2": 0.25}
