@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from ignite_adapters.pmta.accounting import DirectoryFeed
+from ignite_adapters.pmta.folder import FolderFeed
 from ignite_adapters.pmta.ssh import SshConsole
 from ignite_adapters.postgres.alerts import AlertStore
 from ignite_adapters.postgres.pool import open_pool
@@ -23,7 +24,6 @@ from ignite_domain.governance import commands, host_config
 from ignite_domain.governance.accounting import AccountingRecord
 from ignite_domain.governance.attention import ATTENTION_KINDS
 from ignite_domain.governance.health import ENOUGH, NEEDED, OPTIONAL, findings, named
-from ignite_domain.governance.ports import AccountingFeed
 
 LINES: Final = ENOUGH * 20
 """Lines of each log that are looked at."""
@@ -33,8 +33,8 @@ MOUNT: Final = "mount or sync PowerMTA's accounting folder here, readable, and s
 
 
 async def records(settings: Settings) -> dict[str, list[AccountingRecord]]:
-    """The beginning of every host's log, by host; what a host pushes is not asked for. Raises PortFailure, Fault."""
-    feeds: dict[str, AccountingFeed] = {}
+    """The beginnings of every host's files, by host; what a host pushes is not asked for. Raises PortFailure, Fault."""
+    feeds: dict[str, FolderFeed] = {}
     folder = Path(settings.pmta.accounting_dir)
     if settings.pmta.accounting_dir:
         if not await asyncio.to_thread(folder.is_dir):
@@ -47,6 +47,7 @@ async def records(settings: Settings) -> dict[str, list[AccountingRecord]]:
             feeds[host.name] = sftp_of(host, index)
     found: dict[str, list[AccountingRecord]] = {}
     for name, feed in feeds.items():
+        feed.spread = True  # types that are written to files of their own must come into sight too
         try:
             batches = await feed.read({}, LINES)
         except PortFailure as failure:

@@ -178,6 +178,18 @@ async def test_what_the_configuration_lacks_comes_with_the_lines_to_paste(
     assert checks["x-headers"].paste.splitlines()[1:-1] == ["    process-x-job yes"]
 
 
+async def test_types_with_files_of_their_own_are_seen_behind_long_logs(settings: Settings, tmp_path: Path) -> None:
+    long = tmp_path / "long"
+    long.mkdir()
+    for day in range(1, 4):
+        row = f"d,2026-11-0{day} 09:00:00+0000,a@x.example,2.0.0,mta1\n"
+        (long / f"acct-all-2026-11-0{day}-0000.csv").write_text(HEADER + row * 9000)
+    (long / "acct-transient-2026-11-03-0000.csv").write_text(accounting("b t tq", 1))
+    one = (await found(_pmta(settings, accounting_dir=str(long))))["accounting"]
+    assert one.ok, one.detail
+    assert "t 1, tq 1" in one.detail
+
+
 async def test_the_logs_of_other_hosts_are_tried_too(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "two").mkdir()
     more = AccountingSettings(hosts=(AccountingHost("mta2", dir=str(tmp_path / "two")),))

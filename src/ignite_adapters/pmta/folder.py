@@ -41,6 +41,8 @@ class FolderFeed(ABC):
     `pmta.accounting_dir` belongs to."""
 
     failures: Mapping[str, str] = MappingProxyType({})
+    spread: bool = False
+    """Every file gets the same part of a reading's lines: a look at all of them, not a reading in order."""
 
     def __init__(self, host: str) -> None:
         self.hosts: Sequence[str] = (host,)
@@ -68,10 +70,12 @@ class FolderFeed(ABC):
         self._seen = {name: seen for name, seen in self._seen.items() if name in listed}
         batches: list[FeedBatch] = []
         taken: set[str] = set()
+        part = max(1, limit // max(1, len(listed))) if self.spread else limit
         for name in files.in_order(listed):
             final = name in closed or files.packed(name)
+            most = min(limit, part)
             with suppress(*UNREADABLE):
-                batch = await self._one(name, listed[name], positions, limit, taken, final=final)
+                batch = await self._one(name, listed[name], positions, most, taken, final=final)
                 if batch is not None:
                     batches.append(batch)
                     limit -= len(batch.entries)
