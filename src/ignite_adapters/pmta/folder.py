@@ -49,6 +49,10 @@ class FolderFeed(ABC):
         self._seen: dict[str, _Seen] = {}
 
     @abstractmethod
+    async def read(self, positions: Mapping[str, Position], limit: int) -> list[FeedBatch]:
+        """As `AccountingFeed` has it: `_read`, with the faults of its way to the files told as PortFailure."""
+
+    @abstractmethod
     async def _list(self) -> dict[str, Stamp]:
         """The accounting files that are there."""
 
