@@ -191,8 +191,8 @@ class Steering:
             in_force = applied == coming and minute > since
             if not in_force and minute != state["changed_at"] + 1:
                 continue
-            seen = signals.in_minutes(label, "isp", label, Signal.ATTEMPT, range(minute, minute + 1))
-            took = signals.in_minutes(label, "isp", label, Signal.COMPLAINT, range(minute, minute + 1)).n
+            seen = _in_its_queues(signals, label, range(minute, minute + 1))
+            took = _in_its_queues(signals, label, range(minute, minute + 1), Signal.COMPLAINT).n
             facts = MinuteFacts(
                 minute=minute,
                 rung=coming if in_force else int(state["was"]),
@@ -342,25 +342,29 @@ def _used(queues: Iterable[str], signals: SignalProcessor, label: str, span: ran
     return {queue: per * _in_queue(signals, label, queue, span).n for queue in queues}
 
 
-def _in_queue(signals: SignalProcessor, label: str, queue: str, span: range) -> Seen:
-    """A queue's attempts in these minutes; other brands' too if they are fewer: they go out under the same rate."""
-    own = signals.in_minutes(label, "queue", queue, Signal.ATTEMPT, span)
-    others = [
-        signals.in_minutes(brand.value, "queue", queue, Signal.ATTEMPT, span)
-        for brand in signals.brands(queue)
-        if brand.value != label
-    ]
-    if any(other.n >= own.n for other in others):
+def _in_queue(signals: SignalProcessor, label: str, queue: str, span: range, signal: Signal = Signal.ATTEMPT) -> Seen:
+    """A signal of a queue in these minutes, of all brands if it carried this one above all in the hour to their end.
+
+    They go out under the same rate, and the limit that they meet is the same.
+    """
+    others = [brand.value for brand in signals.brands(queue) if brand.value != label]
+    own = signals.in_minutes(label, "queue", queue, signal, span)
+    if not others:
         return own
-    return Seen(own.n + sum(other.n for other in others), own.x + sum(other.x for other in others))
+    hour = range(span.stop - KEPT_MINUTES, span.stop)
+    attempts = {name: signals.in_minutes(name, "queue", queue, Signal.ATTEMPT, hour).n for name in (label, *others)}
+    if any(attempts[name] >= attempts[label] for name in others):
+        return own
+    found = [own, *(signals.in_minutes(name, "queue", queue, signal, span) for name in others)]
+    return Seen(sum(one.n for one in found), sum(one.x for one in found))
 
 
-def _in_its_queues(signals: SignalProcessor, label: str, span: range) -> Seen:
+def _in_its_queues(signals: SignalProcessor, label: str, span: range, signal: Signal = Signal.ATTEMPT) -> Seen:
     """A brand's attempts in these minutes, with those of others in queues that carry it above all."""
-    seen = signals.in_minutes(label, "isp", label, Signal.ATTEMPT, span)
+    seen = signals.in_minutes(label, "isp", label, signal, span)
     for queue in signals.scopes(label, "queue"):
-        own = signals.in_minutes(label, "queue", queue, Signal.ATTEMPT, span)
-        every = _in_queue(signals, label, queue, span)
+        own = signals.in_minutes(label, "queue", queue, signal, span)
+        every = _in_queue(signals, label, queue, span, signal)
         seen = Seen(seen.n + every.n - own.n, seen.x + every.x - own.x)
     return seen
 

@@ -221,6 +221,13 @@ def test_refusals_cut_it_to_what_is_accepted() -> None:
     assert "accepted rate of 10" in step.reason
 
 
+def test_the_accepted_rate_is_that_of_all_who_share_the_queues() -> None:
+    """The same 10 of 20, of which 4 of 8 are another brand's: cut to its own 6, the rate would be too low for both."""
+    guests = [attrs.evolve(one, isp=Isp.YAHOO) for one in minute(0, 4, 4)]
+    (step,) = STEERING.steer([throttle(17)], seen(minute(0, 6, 6), guests), at(0))
+    assert (step.rung, step.changed) == (12, True)
+
+
 def test_what_was_told_before_the_cut_is_no_second_reason_for_ten_minutes() -> None:
     signals = seen(minute(-3, 0, 0, 20), minute(0, 10))
     (step,) = STEERING.steer([throttle(14)], signals, at(0))
