@@ -148,7 +148,7 @@ class ReportReader:
 
     async def decisions(self, after: int = 0) -> list[dict[str, Any]]:
         """Decisions beyond `after` in order of id, as plain values."""
-        names = "id at until isp agent action target_type target reason rule mode status".split()
+        names = "id at until isp agent action target_type target reason rule mode status author deadline".split()
         async with self.pool.connection() as conn:
             cursor = await conn.execute(
                 sql.SQL("select {} from mailing_engine_decisions where id > %s order by id").format(

@@ -134,7 +134,11 @@ def settings_of(
             "accounting_poll_seconds": 120 if fast else 30,
             "vmtas": [{**vmta, "pool": "cold" if vmta["cold"] else "warm"} for vmta in VMTAS],
         },
-        "governance": {"generated_host_key": host_key, "apply_poll_seconds": 60 if fast else 15},
+        "governance": {
+            "generated_host_key": host_key,
+            "apply_poll_seconds": 60 if fast else 15,
+            "approval_minutes": 15 if fast else 120,  # two minutes for the person who watches
+        },
         "campaign": {"deadline_hours": 24},
         "tracking": {
             "secret": secret.tracking,

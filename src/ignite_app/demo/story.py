@@ -42,6 +42,8 @@ OUTCOMES: Final = {
 """What becomes of a decision that was told, in the words for people."""
 _LEVER: Final = frozenset(action.value for action in PMTA_LEVER)
 _LIFTS: Final = frozenset({"release", "probe"})
+_ORDERS: Final = frozenset({"stop", "resume", "set_mode"})
+"""What people say to agents: nothing of it goes to the MTA, and none of it ends by itself."""
 
 
 @attrs.frozen
@@ -60,11 +62,15 @@ def ending_of(decision: Mapping[str, Any]) -> str:
     """What a decision means for now, in words for people."""
     action, status = str(decision["action"]), str(decision["status"])
     if status == "proposed":
+        if decision["deadline"]:
+            return f"waits for a person until {decision['deadline']:%H:%M}: open Approvals on the dashboard"
         return "a proposal only, nothing is turned"
+    if action in _ORDERS:
+        return "in force"
     if action in _LIFTS:
         return "the MTA is told now" if status == "approved" else status
     way = {"approved": "the MTA is told now" if action in _LEVER else "in force"}.get(status, status)
-    if action == "throttle":
+    if action == "throttle" and decision["author"] is None:
         return f"{way}; it goes when its rate binds no more, not before {decision['until']:%H:%M}"
     return f"{way}; it ends by itself at {decision['until']:%H:%M}"
 
@@ -156,12 +162,14 @@ class Story:
             self.once("over", f"outside: {ENDS[incident['kind']].format(**incident)}")
 
     def _decision(self, row: Mapping[str, Any]) -> None:
-        who = f"{row['agent']} agent of {row['isp'] or 'the whole host'}"
+        agent = f"{row['agent']} agent of {row['isp'] or 'the whole host'}"
+        person = row["author"] is not None
+        who = f"a person ({row['author']}) for the {agent}" if person else agent
         what = f"{str(row['action']).replace('_', ' ')} {row['target']}"
         line = f"{who} decides: {what}: {row['reason']} [{ending_of(row)}]"
-        if row["action"] == "release":
+        if row["action"] == "release" and not person:
             self.mark("release", line)
-        elif row["action"] in _LIFTS or row["status"] == "proposed":
+        elif person or row["action"] in _LIFTS or row["status"] == "proposed":
             self.tell(line)
         else:
             self.mark("decision", line)

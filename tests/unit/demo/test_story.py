@@ -32,6 +32,7 @@ def decision(number: int, action: str, status: str = "approved", **more: Any) ->
     row = {
         **{"id": number, "agent": "pool", "isp": "microsoft", "action": action, "target": "192.0.2.11"},
         **{"reason": "it refuses", "status": status, "until": START.replace(hour=11, minute=8)},
+        **{"author": None, "deadline": None},
     }
     return row | more
 
@@ -84,6 +85,21 @@ ENDINGS = [
     ("probe", "approved", "the MTA is told now"),
     ("throttle", "verified", "verified; it goes when its rate binds no more, not before 11:08"),
 ]
+
+
+def test_what_waits_for_a_person_says_until_when_and_where_to_answer() -> None:
+    waits = decision(1, "probe", "proposed", deadline=START.replace(hour=10, minute=15))
+    assert ending_of(waits) == "waits for a person until 10:15: open Approvals on the dashboard"
+
+
+def test_what_a_person_decides_is_told_as_theirs_and_meets_no_mark() -> None:
+    terminal = Terminal()
+    story = terminal.story()
+    story.see(Look(CALM, [decision(1, "set_mode", "applied", author="ann"), decision(2, "release", author="ann")]))
+    assert all(line[7:].startswith("a person (ann) for the pool agent") for line in terminal.lines)
+    assert terminal.lines[0].endswith("[in force]")
+    assert "decision not seen" in story.closing()
+    assert "release not seen" in story.closing()
 
 
 @pytest.mark.parametrize(("action", "status", "said"), ENDINGS)
