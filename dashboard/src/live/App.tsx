@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import { get, health, type Alert, type Governance, type Page } from "./api";
+import { get, health, ISP_NAME, type Alert, type Governance, type Page } from "./api";
 import { moment } from "./format";
 import { DENIED, useDark, useLive, usePoll } from "./hooks";
 import { LivePage } from "./LivePage";
@@ -81,7 +81,7 @@ function Console() {
         <span className={`bar-item connection-${connection}`} role="status">
           <span aria-hidden="true">{connection === "live" ? "●" : "○"}</span> {CONNECTION[connection]}
         </span>
-        {stops.length > 0 && <span className="bar-item trouble"><span aria-hidden="true">■</span> stopped {stops.some((one) => !one.isp) ? "everywhere" : `at ${stops.map((one) => one.isp).join(", ")}`}</span>}
+        {stops.length > 0 && <span className="bar-item trouble"><span aria-hidden="true">■</span> stopped {stops.some((one) => !one.isp) ? "everywhere" : `at ${stops.map((one) => ISP_NAME[one.isp ?? ""] ?? one.isp).join(", ")}`}</span>}
         {(ready.error || ready.data) && <span className="bar-item trouble" role="status"><span aria-hidden="true">▲</span> {ready.error ?? ready.data}</span>}
         <ThemeSwitch theme={theme} choose={(chosen) => { applyTheme(chosen); setTheme(chosen); }} />
       </header>

@@ -55,7 +55,7 @@ export function Decisions({ now }: { now: string | undefined }) {
                 chosen={row.id === open} choose={() => setOpen(row.id === open ? null : row.id)}
                 why={<><b>{row.reason}</b><br /><small>rule {row.rule} · until {clock(row.until)} · mode {row.mode} · click or Enter for evidence and commands</small></>}
               >
-                <span aria-hidden="true">{MARK[row.action] ?? "•"}</span> {words(row.action)}{typeof row.parameters.factor === "number" && ` × ${+row.parameters.factor.toFixed(2)}`}
+                <span aria-hidden="true">{MARK[row.action] ?? "•"}</span> {words(row.action)}{typeof row.parameters.factor === "number" && ` × ${+row.parameters.factor.toFixed(2)}`}{row.action === "set_mode" && `: ${row.parameters.mode ?? "taken back"}`}
               </Reason>
             </td>
             <td className="mono clip" title={row.target}>{targetPath(row.target_type, row.target) ? <Link to={targetPath(row.target_type, row.target)!}>{row.target}</Link> : row.target}</td>

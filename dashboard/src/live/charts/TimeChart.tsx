@@ -53,7 +53,7 @@ export function TimeChart({ label, caption, begin, end, gap, max, height = 92, a
           {lines.map((line) => (line.bars
             ? <g key={line.name} className="bars" style={{ fill: `var(${line.token})` }}>{line.dots.map((dot) => {
               const from = Math.max(LEFT, x(dot.at));
-              return <rect key={dot.at} x={from} width={Math.max(1, x(dot.at + gap) - from - 1)} y={y(dot.y)} height={Math.max(0, height - bottom - y(dot.y))} />;
+              return <rect key={dot.at} x={from} width={Math.max(1, Math.min(x(dot.at + gap), LEFT + inner) - from - 1)} y={y(dot.y)} height={Math.max(0, height - bottom - y(dot.y))} />;
             })}</g>
             : <Path key={line.name} line={line} gap={gap} x={x} y={y} end={end} />))}
           {at !== null && at >= begin && at <= end && <line className="cursor" x1={x(at)} x2={x(at)} y1={TOP} y2={height - bottom} />}

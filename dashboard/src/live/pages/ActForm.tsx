@@ -41,15 +41,15 @@ export function ActForm() {
     <section aria-labelledby="h-act">
       <h3 id="h-act">Decide something yourself</h3>
       <form className="form" onSubmit={(event) => { event.preventDefault(); void submit(); }}>
-        <label>what<select value={order.action} onChange={(event) => setOrder(ORDERS.find((one) => one.action === event.target.value)!)}>
+        <label className="wide">what<select value={order.action} onChange={(event) => setOrder(ORDERS.find((one) => one.action === event.target.value)!)}>
           {ORDERS.map((one) => <option key={one.action} value={one.action}>{one.says}</option>)}</select></label>
         {order.target !== "host" && <label>provider<select value={isp} onChange={(event) => setIsp(event.target.value)}>
           {ISPS.map((one) => <option key={one} value={one}>{ISP_NAME[one]}</option>)}</select></label>}
-        {(order.target === "ip" || order.target === "job") && <label>{order.target}<input value={target} required maxLength={200} placeholder={ASKS[order.target]} onChange={(event) => setTarget(event.target.value)} /></label>}
+        {(order.target === "ip" || order.target === "job") && <label>{order.target === "ip" ? "address" : order.target}<input value={target} required maxLength={200} placeholder={ASKS[order.target]} onChange={(event) => setTarget(event.target.value)} /></label>}
         {order.needs === "factor" && <label>to this share of the rate<input type="number" min="0.05" max="0.95" step="0.05" value={factor} required onChange={(event) => setFactor(event.target.value)} /></label>}
         <label>for<select value={minutes} onChange={(event) => setMinutes(Number(event.target.value))}>
           {MINUTES.map((one) => <option key={one} value={one}>{one < 60 ? `${one} minutes` : one === 60 ? "an hour" : `${one / 60} hours`}</option>)}</select></label>
-        <label>reason<input value={reason} required maxLength={300} placeholder="kept with your name" onChange={(event) => setReason(event.target.value)} /></label>
+        <label className="wide">reason<input value={reason} required maxLength={300} placeholder="kept with your name" onChange={(event) => setReason(event.target.value)} /></label>
         <button type="submit" className="button primary" disabled={action.busy}>Decide</button>
         <p role="status" className={action.error ? "trouble" : "good"}>{action.busy ? "Asking the server…" : action.error ?? (made && <>Made: <Link to={`/decision/${made.id}`}>decision {made.id}</Link>. It ends by a probe, or when you undo it there.</>)}</p>
       </form>

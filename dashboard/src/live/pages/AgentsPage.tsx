@@ -39,7 +39,7 @@ function Modes({ governance, now, first }: { governance: Governance; now: string
     if (await action.run(() => call("PUT", "governance/modes", body))) { setSaid(word); setReason(""); }
   };
   return (
-    <section aria-labelledby="h-modes">
+    <section aria-labelledby="h-modes" className="sideways">
       <h3 id="h-modes">How far agents may go</h3>
       <p className="dim-line">Where nothing else is set: <b>{governance.default_mode}</b> ({MEANS[governance.default_mode] ?? ""}). The most specific line wins.</p>
       {governance.modes.length > 0 && (
@@ -52,8 +52,8 @@ function Modes({ governance, now, first }: { governance: Governance; now: string
       <form className="form" onSubmit={(event) => { event.preventDefault(); void put({ agent: agent || null, isp: isp || null, mode, reason }, "Set."); }}>
         <label>agent<select value={agent} onChange={(event) => setAgent(event.target.value)}><option value="">all six</option>{KINDS.map((one) => <option key={one} value={one}>{one}</option>)}</select></label>
         <label>provider<select value={isp} onChange={(event) => setIsp(event.target.value)}><option value="">every provider</option>{ISPS.map((one) => <option key={one} value={one}>{ISP_NAME[one]}</option>)}</select></label>
-        <label>mode<select value={mode} onChange={(event) => setMode(event.target.value)}>{MODES.map((one) => <option key={one} value={one}>{one}: {MEANS[one]}</option>)}</select></label>
-        <label>reason<input value={reason} required maxLength={300} placeholder="kept with your name" onChange={(event) => setReason(event.target.value)} /></label>
+        <label className="wide">mode<select value={mode} onChange={(event) => setMode(event.target.value)}>{MODES.map((one) => <option key={one} value={one}>{one}: {MEANS[one]}</option>)}</select></label>
+        <label className="wide">reason<input value={reason} required maxLength={300} placeholder="kept with your name" onChange={(event) => setReason(event.target.value)} /></label>
         <button type="submit" className="button primary" disabled={action.busy}>Set mode</button>
         <p role="status" className={action.error ? "trouble" : "good"}>{action.busy ? "Asking the server…" : action.error ?? said}</p>
       </form>
@@ -82,7 +82,7 @@ function Stops({ governance, now, first }: { governance: Governance; now: string
       )}
       <form className="form" onSubmit={(event) => { event.preventDefault(); void ask("stop", isp || null, reason); }}>
         <label>where<select value={isp} onChange={(event) => setIsp(event.target.value)}><option value="">everywhere</option>{ISPS.map((one) => <option key={one} value={one}>{ISP_NAME[one]}</option>)}</select></label>
-        <label>reason<input value={reason} required maxLength={300} placeholder="kept with your name" onChange={(event) => setReason(event.target.value)} /></label>
+        <label className="wide">reason<input value={reason} required maxLength={300} placeholder="kept with your name" onChange={(event) => setReason(event.target.value)} /></label>
         <button type="submit" className="button danger" disabled={action.busy}>Stop</button>
         <p role="status" className={action.error ? "trouble" : "good"}>{action.busy ? "Asking the server…" : action.error ?? said}</p>
       </form>

@@ -8,9 +8,10 @@ import { useAction } from "../hooks";
 const LOOK_MS = 700;
 
 /** A draft on the accounting records of the last days, beside the rules in force: what each would have decided. */
-export function BacktestPanel({ document, able, dirty }: { document: string; able: boolean; dirty: boolean }) {
+export function BacktestPanel({ document, able, dirty, version }: { document: string; able: boolean; dirty: boolean; version: number }) {
   const [id, setId] = useState<string | null>(null);
   const [of, setOf] = useState("");
+  const [against, setAgainst] = useState(version); // the rules that were in force when it was started
   const [run, setRun] = useState<Backtest | null>(null);
   const [error, setError] = useState<string | null>(null);
   const start = useAction();
@@ -19,6 +20,7 @@ export function BacktestPanel({ document, able, dirty }: { document: string; abl
     setError(null);
     const { id } = await call<{ id: string | number }>("POST", "policy/backtest", { document });
     setOf(document);
+    setAgainst(version);
     setId(String(id));
   });
   useEffect(() => {
@@ -47,21 +49,21 @@ export function BacktestPanel({ document, able, dirty }: { document: string; abl
       <button type="button" className="button" disabled={!able || busy} onClick={() => void begin()}>{run && over(run) ? "Try it again" : "Try it on the last 7 days"}</button>
       {busy && <p className="running"><progress max={1} value={run?.progress || undefined} aria-label="backtest" /> {run ? `${Math.round(100 * run.progress)} %, ${number(run.records)} records read` : "starting…"}</p>}
       {failed && <p className="trouble" role="alert">{failed}</p>}
-      {run && over(run) && !failed && <Result run={run} stale={of !== document} />}
+      {run && over(run) && !failed && <Result run={run} stale={of !== document} against={against === version ? null : against} />}
     </div>
   );
 }
 
 const over = (run: Backtest): boolean => run.status !== "running";
 
-function Result({ run, stale }: { run: Backtest; stale: boolean }) {
+function Result({ run, stale, against }: { run: Backtest; stale: boolean; against: number | null }) {
   const actions = [...new Set([...Object.keys(run.current.by_action), ...Object.keys(run.proposed.by_action)])];
   const rows: [string, number, number][] = [["all decisions", run.current.total, run.proposed.total],
     ...actions.map((one): [string, number, number] => [words(one), run.current.by_action[one] ?? 0, run.proposed.by_action[one] ?? 0])];
   const most = Math.max(1, ...rows.flatMap(([, a, b]) => [a, b]));
   return (
     <div data-backtest="done">
-      <p>{number(run.records)} records in {number(run.files)} {run.files === 1 ? "file" : "files"} of the last {run.days} days{run.rejected > 0 && `, ${number(run.rejected)} lines could not be read`}.{stale && <b> The draft has been changed since.</b>}</p>
+      <p>{number(run.records)} records in {number(run.files)} {run.files === 1 ? "file" : "files"} of the last {run.days} days{run.rejected > 0 && `, ${number(run.rejected)} lines could not be read`}.{stale && <b> The draft has been changed since.</b>}{against !== null && <b> "In force" was version {against} then.</b>}</p>
       {run.left_out.length > 0 && <p className="dim-line">left out: {run.left_out.join("; ")}</p>}
       <table className="list compare"><thead><tr><th scope="col">decisions</th><th scope="col">in force</th><th scope="col">draft</th></tr></thead>
         <tbody>{rows.map(([name, n, then]) => (
@@ -72,7 +74,7 @@ function Result({ run, stale }: { run: Backtest; stale: boolean }) {
       <Lanes run={run} />
       <Only title="only under the rules in force" rows={run.only_current} />
       <Only title="only under the draft" rows={run.only_proposed} />
-      {run.moved.length > 0 && <p className="dim-line">{run.moved.length} decisions of both come at another time.</p>}
+      {run.moved.length > 0 && <p className="dim-line">{run.moved.length === 1 ? "1 decision of both comes" : `${run.moved.length} decisions of both come`} at another time.</p>}
       {!run.only_current.length && !run.only_proposed.length && <p className="dim-line">Both decide the same.</p>}
     </div>
   );

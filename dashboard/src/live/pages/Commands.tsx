@@ -1,7 +1,9 @@
 import type { Command, Decision } from "../api";
 import { when } from "../format";
 
-const INSIDE = ["suppress", "warn", "hold_warmup", "step_down_warmup"]; // no command on the MTA carries them
+const INSIDE = ["suppress", "warn", "hold_warmup", "step_down_warmup", "stop", "resume", "set_mode"]; // no command on the MTA carries them
+
+const HASH = /^[0-9a-f]{64}$/;
 
 const text = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
 
@@ -19,7 +21,7 @@ export function Commands({ row, commands, error, now }: { row: Decision; command
         <code className="command">$ {(one.argv ?? []).join(" ")}</code>
         <span className="dim-line"><span className="mono">{when(one.finished_at ?? one.created_at, now)}</span> on {one.host} · {one.exit_status === null ? <b>{one.state}</b> : <b className={one.exit_status ? "trouble" : "good"}>exit {one.exit_status}</b>}</span>
         {one.output?.trim() && one.output.trim() !== (one.read_back == null ? "" : text(one.read_back).trim()) && <pre className="said">{one.output.trim()}</pre>}
-        {one.read_back != null && <p className="dim-line">read back: <span className="mono">{text(one.read_back)}</span></p>}
+        {one.read_back != null && <p className="dim-line">read back{HASH.test(text(one.read_back)) && ", sha256 of the file"}: <span className="mono">{text(one.read_back)}</span></p>}
       </li>
     ))}</ol>
   );

@@ -70,12 +70,12 @@ function Life({ row, now }: { row: Decision; now: string | undefined }) {
   const left = now ? Math.round((until - Date.parse(now)) / 60000) : 0;
   return (
     <>
-      <progress className="life" max={1} value={gone} aria-label="how much of its life is over" />
+      {until > from && <progress className="life" max={1} value={gone} aria-label="how much of its life is over" />}
       <p className="dim-line">
-        {when(row.at, now)} until {when(row.until, now)}
-        {row.ended_at ? `, ended ${when(row.ended_at, now)}` : left > 0 ? `, ${lasting(left * 60)} left` : ", its time is over"}
+        {when(row.at, now)}{until > from && <> until {when(row.until, now)}</>}
+        {until <= from ? "" : row.ended_at ? `, ended ${when(row.ended_at, now)}` : left > 0 ? `, ${lasting(left * 60)} left` : ", its time is over"}
         {row.status_note && <> · {row.status_note}</>}
-        {row.by && <> · by <b>{row.by}</b>{row.person_reason && `: ${row.person_reason}`}</>}
+        {row.by && <> · by <b>{row.by}</b>{row.person_reason && row.person_reason !== row.reason && `: ${row.person_reason}`}</>}
       </p>
       {Object.keys(row.parameters).length > 0 && <p className="dim-line">{asks(row)}</p>}
     </>
@@ -89,6 +89,10 @@ const SHOWN: [key: string, say: (value: number) => string][] = [
 ];
 /** What a decision asks for, without the controller's memory. */
 function asks(row: Decision): string {
+  if (row.action === "set_mode") {
+    const { agent, mode } = row.parameters;
+    return `${agent ? `${agent} agent` : "all six agents"}, ${row.isp ? ISP_NAME[row.isp] : "every provider"}: ${mode ? `mode ${mode}` : "its own line is taken back"}`;
+  }
   const said = SHOWN.flatMap(([key, say]) => (typeof row.parameters[key] === "number" ? [say(row.parameters[key] as number)] : []));
   return said.length ? `asks for ${said.join(", ")}` : "";
 }

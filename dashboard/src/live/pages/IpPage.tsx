@@ -1,4 +1,4 @@
-import { get, ISP_NAME, items, type AddressRow, type IpPage as Data } from "../api";
+import { get, ISP_NAME, items, type AddressRow, type Decision, type IpPage as Data } from "../api";
 import { Lane } from "../charts/Lane";
 import { seconds } from "../charts/scale";
 import { number, when, words } from "../format";
@@ -10,6 +10,7 @@ import { WarmupChart } from "./WarmupChart";
 /** All sending addresses, to choose one. */
 export function IpList() {
   const { data, error } = usePoll(() => items<AddressRow>("ips"), 5);
+  const held = usePoll(() => items<Decision>("decisions?standing=true&limit=200&action=quarantine_ip,disable_source"), 5);
   const most = Math.max(1, ...(data ?? []).map((one) => one.attempts));
   return (
     <>
@@ -17,11 +18,14 @@ export function IpList() {
       <section aria-label="Sending addresses">
         {!data ? <p className={error ? "trouble" : "skeleton"} role="status">{error ?? "Loading the addresses…"}</p>
           : data.length === 0 ? <p className="empty">No address is known. Name PowerMTA's VMTAs with their addresses in <code>pmta.vmtas</code>, or let it send: addresses are taken from the accounting log.</p> : (
-            <table className="list wide"><thead><tr><th scope="col">address</th><th scope="col">VMTA</th><th scope="col">attempts of the last day</th></tr></thead>
+            <table className="list wide"><thead><tr><th scope="col">address</th><th scope="col">VMTA</th><th scope="col">in force</th><th scope="col">attempts of the last day</th></tr></thead>
               <tbody>{data.map((one) => (
                 <tr key={one.ip}>
                   <td><Link to={`/ip/${one.ip}`} className="mono">{one.ip}</Link>{one.cold && <> <span className="tag">warming up</span></>}</td>
                   <td className="mono">{one.vmtas.join(", ") || "not in the settings"}</td>
+                  <td>{(held.data ?? []).filter((row) => row.target === one.ip).map((row) => (
+                    <span key={row.id}><Link to={`/decision/${row.id}`} className={`action action-${row.action}`}>{words(row.action)}</Link> {row.isp ? ISP_NAME[row.isp] : "everywhere"} </span>
+                  ))}</td>
                   <td className="fill"><span className="hbar" style={{ width: `${(60 * one.attempts) / most}%` }} aria-hidden="true" /> {number(one.attempts)}</td>
                 </tr>
               ))}</tbody></table>

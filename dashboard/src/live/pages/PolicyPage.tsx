@@ -65,7 +65,7 @@ export function PolicyPage({ now }: { now: string | undefined }) {
             <button type="button" className="button" disabled={!dirty} onClick={discard}>Discard</button>
             <p role="status" className={save.error ? "trouble" : "good"}>{save.busy ? "Saving…" : save.error ?? said}</p>
           </form>
-          <BacktestPanel document={text} able={check.result?.ok === true && !check.busy} dirty={dirty} />
+          <BacktestPanel document={text} able={check.result?.ok === true && !check.busy} dirty={dirty} version={current.version} />
         </section>
         <div className="side">
           <RuleTable rules={current.rules} change={(line) => write(appended(text, line))} />

@@ -17,7 +17,7 @@ export function Rates({ id, row, now }: { id: number; row: Decision; now: string
     <section aria-labelledby="h-rates">
       <h3 id="h-rates">Its rate over time</h3>
       {!data ? <p className={error ? "trouble" : "skeleton"} role="status">{error ?? "Loading the rates…"}</p>
-        : data.length === 0 ? <p className="empty">It has no rate of its own: it is a factor of the unrestricted rate, or a proposal. Steering begins when the throttle of a whole provider is at the MTA.</p> : (
+        : data.length === 0 ? <p className="empty">It has no rate of its own: it is a share of the unrestricted rate, or a proposal. {row.by ? "What a person sets is not steered." : "Steering begins when the throttle of a whole provider is at the MTA."}</p> : (
           <>
             <TimeChart label={`rate in messages a minute: ${data.length} steps, last ${rate(data.at(-1)!.rate_per_min)}`} begin={begin} end={end} gap={60} axis height={120}
               max={roundUp(Math.max(...data.map((one) => one.rate_per_min)) * 1.05)} format={rate}
