@@ -23,7 +23,7 @@ from ignite_domain.errors import PortFailure
 from ignite_domain.governance import commands, host_config
 from ignite_domain.governance.accounting import AccountingRecord
 from ignite_domain.governance.attention import ATTENTION_KINDS
-from ignite_domain.governance.health import ENOUGH, NEEDED, OPTIONAL, findings, named
+from ignite_domain.governance.health import ENOUGH, NEEDED, OPTIONAL, RARE, findings, named
 
 LINES: Final = ENOUGH * 20
 """Lines of each log that are looked at."""
@@ -66,9 +66,10 @@ async def accounting(settings: Settings) -> str:
     for host, found in (await records(settings)).items():
         seen = Counter(one.type for one in found)
         counts = ", ".join(f"{name} {count}" for name, count in sorted(seen.items())) or "no record yet"
-        absent = [name for name in NEEDED if not seen[name]]
+        ended = seen["d"] + seen["b"]
+        absent = [name for name in NEEDED if not seen[name] and ended >= RARE.get(name, ENOUGH)]
         where = f"{host}: " if host else ""
-        if seen["d"] + seen["b"] >= ENOUGH and absent:
+        if absent:
             faults.append(f"{where}{counts}; never {'; '.join(f'{name} ({NEEDED[name]})' for name in absent)}")
             absent_all |= set(absent)
         silent = "".join(f"; none of {name}: {why}" for name, why in OPTIONAL.items() if not seen[name])

@@ -28,7 +28,16 @@ import attrs
 
 from ignite_domain.errors import BadInput
 from ignite_domain.governance.accounting import AccountingRecord, LineReader, Rejected, parse_time
-from ignite_domain.governance.outcomes import ADDRESS_KINDS, KINDS, US_KINDS, brand_of, hash_of, kind_for_rules
+from ignite_domain.governance.outcomes import (
+    ADDRESS_KINDS,
+    EXPIRY,
+    KINDS,
+    US_KINDS,
+    brand_of,
+    hash_of,
+    is_expiry,
+    kind_for_rules,
+)
 from ignite_domain.governance.replay import DELIVERED, NOTHING_SAID, ORDER, Line, Said
 from ignite_domain.governance.replies import classify, provider_of
 from ignite_domain.governance.signals import OutcomeKind, Where
@@ -175,7 +184,9 @@ def said_of(kind: str, status: str, diagnostic: str, mta: str) -> Said:
     outcome = KINDS[kind]
     if outcome in (OutcomeKind.DELIVERED, OutcomeKind.COMPLAINED):
         return NOTHING_SAID
-    reply = classify(status.partition(" ")[0], diagnostic.removeprefix("smtp;"), mta.partition(" ")[0])
+    code = status.partition(" ")[0]
+    quoted = diagnostic.removeprefix("smtp;")
+    reply = EXPIRY if is_expiry(kind, code) else classify(code, quoted, mta.partition(" ")[0])
     return Said(
         reply.rule,
         kind_for_rules(reply, outcome),

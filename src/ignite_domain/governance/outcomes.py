@@ -11,7 +11,7 @@ from hashlib import md5
 from typing import Final
 
 from ignite_domain.governance.accounting import AccountingRecord
-from ignite_domain.governance.replies import Reply, classify
+from ignite_domain.governance.replies import EXPIRED, Reply, classify
 from ignite_domain.governance.reply_rules import ReplyClass
 from ignite_domain.governance.signals import Outcome, OutcomeKind
 from ignite_domain.isps import Isp, isp_of
@@ -32,6 +32,8 @@ KINDS: Final[Mapping[str, OutcomeKind]] = {
 """What a record of each type tells of; receipts (r) and remote status (rs) are no outcomes."""
 
 RECIPIENT_LIMIT: Final = "recipient_limit"
+EXPIRY: Final = Reply(ReplyClass.NETWORK, False, None, None, "expired")
+"""What the MTA itself says of mail that it gave up for want of time."""
 
 _REFUSALS: Final = frozenset({"t", "b", "rb", "tq"})
 _ATTEMPTS: Final = frozenset({"d", "t", "b"})
@@ -58,7 +60,15 @@ def brand_of_record(record: AccountingRecord) -> Isp | None:
 
 def reply_of(record: AccountingRecord) -> Reply | None:
     """What the reply in a record means; None for types that carry no refusal."""
-    return classify(record.status, record.diagnostic, record.mta) if record.type in _REFUSALS else None
+    if record.type not in _REFUSALS:
+        return None
+    return EXPIRY if is_expiry(record.type, record.status) else classify(record.status, record.diagnostic, record.mta)
+
+
+def is_expiry(kind: str, status: str) -> bool:
+    """Whether a record says that the MTA gave a message up for want of time: nobody has refused it now. The reply that
+    it quotes was the queue's last one, and each attempt that was refused has been counted when it was."""
+    return kind == "b" and status.partition(" ")[0] in EXPIRED
 
 
 def soon_after_queued(record: AccountingRecord) -> bool:
@@ -98,8 +108,11 @@ def _waited(record: AccountingRecord) -> int:
 def kind_for_rules(reply: Reply, kind: OutcomeKind) -> str:
     """The class that rules look for: a deferral for reputation asks for less mail, a refusal for none.
 
-    A limit on how fast one mailbox is written to says nothing about our rate, however many mailboxes say so.
+    A limit on how fast one mailbox is written to says nothing about our rate, however many mailboxes say so; what
+    expired in our own queue says nothing about the way to a provider.
     """
+    if reply.rule == EXPIRY.rule:
+        return EXPIRY.rule
     if reply.kind is ReplyClass.RATE_LIMIT and reply.names is not None and reply.names.kind == "recipient":
         return RECIPIENT_LIMIT
     deferred = kind is OutcomeKind.DEFERRED and reply.kind is ReplyClass.REPUTATION

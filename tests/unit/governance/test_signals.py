@@ -143,3 +143,18 @@ def test_latency_is_the_seconds_of_deliveries_alone_and_survives_a_restart() -> 
     for told in (signals, again):
         assert told.seen("gmail", "isp", "gmail", Signal.LATENCY, 3600, START) == Seen(3, 312)
         assert told.seen("gmail", "isp", "gmail", Signal.ATTEMPT, 3600, START).n == 4
+
+
+def test_mail_that_expired_in_our_own_queue_is_no_refusal_and_no_second_word_of_the_provider() -> None:
+    """While an address is quarantined its mail waits; after two hours the MTA gives it up and quotes the last reply."""
+    text = "554 5.4.7 [internal] message expired; last reply: 550 5.7.1 [192.0.2.11] blocked by our reputation system"
+    record = AccountingRecord("b", START, rcpt="ann@gmail.com", status="5.4.7 (delivery time expired)", diagnostic=text)
+    refused = attrs.evolve(record, status="5.7.1", diagnostic=text.partition("last reply: ")[2])
+    for one, counted in ((record, 0), (refused, 1)):
+        reply = reply_of(one)
+        outcome = outcome_of(one, True, reply, Isp.GMAIL, "r")
+        assert outcome is not None
+        signals = fed(outcome)
+        assert signals.seen(*GMAIL, Signal.REFUSAL, 3600, START) == Seen(1, counted)
+        kinds = {kind for kind, _ in signals.replies(*GMAIL, START).values()}
+        assert kinds == ({"expired"} if one is record else {"reputation"})
