@@ -278,7 +278,7 @@ async def _campaign(run: Run) -> int:
 
 def _pace(options: DemoOptions) -> int:
     """Messages per business minute: the live run is spread out so that there is something to watch."""
-    return max(20, options.subscribers // (60 if options.once else 300))
+    return max(20, options.subscribers // (45 if options.once else 300))
 
 
 async def to_the_end(run: Run) -> dict[str, Any]:
