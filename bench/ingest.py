@@ -33,7 +33,7 @@ import psycopg
 
 from ignite_adapters.pmta.accounting import DirectoryFeed
 from ignite_adapters.postgres import embedded, mail_effects
-from ignite_adapters.postgres.events import COPY, mail_lines
+from ignite_adapters.postgres.events import COPY, mail_lines, taken_lines
 from ignite_adapters.postgres.governance import PostgresGovernanceStore
 from ignite_adapters.postgres.migrate import migrate
 from ignite_adapters.postgres.partitions import ensure_partitions
@@ -170,25 +170,29 @@ async def sql_alone(dsn: str, steps: Sequence[Step]) -> tuple[float, int]:
             step,
             mail_effects.mark_values(step.marks)[0],
             mail_effects.lift_values(step.lifts),
-            "".join(mail_lines(step.events)),
+            mail_effects.put_off_values(step.taken),
+            "".join([*taken_lines(step.taken, 0, len(step.taken)), *mail_lines(step.events)]),
         )
         for step in steps
-        if step.events
+        if step.events or step.taken
     ]
     pool = await open_pool(dsn, 4)
     began = time.perf_counter()
-    for step, marks, lifts, events in work:
+    for step, marks, lifts, taken, events in work:
         async with transaction(pool) as conn:
             await mail_effects.fall(conn, step.falls, step.now)
             await conn.execute(mail_effects.LIFT, lifts)
             for values in marks:
                 await conn.execute(mail_effects.MARK, values)
+            await conn.execute(mail_effects.PUT_OFF, taken)
             await mail_effects.suppress(conn, step, [None] * len(step.suppress_decisions))
             async with conn.cursor() as cursor, cursor.copy(COPY) as copy:
                 await copy.write(events)
+        async with transaction(pool) as conn:
+            await mail_effects.settle(conn)
     seconds = time.perf_counter() - began
     await pool.close()
-    return seconds, sum(len(step.events) for step, *_ in work)
+    return seconds, sum(len(step.events) + len(step.taken) for step, *_ in work)
 
 
 def child(what: str, dsn: str, *paths: str) -> dict[str, Any]:

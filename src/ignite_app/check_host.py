@@ -54,7 +54,7 @@ async def records(settings: Settings) -> dict[str, list[AccountingRecord]]:
             raise Fault(f"{named(name)}: {failure}", MOUNT if not name else "correct accounting.hosts") from None
         finally:
             await feed.close()
-        found[name] = [one for batch in batches for one in batch.entries if isinstance(one, AccountingRecord)]
+        found[name] = [one for batch in batches for one in batch.records()]
         if not batches:
             raise Fault(f"{named(name)}: no accounting file with a header", MOUNT)
     return found

@@ -129,7 +129,8 @@ async def read(files: "Files | Reading", positions: dict[str, Position], limit: 
     found = []
     for batch in await files.feed.read(positions, limit):
         positions[batch.position.source] = batch.position
-        found += [one.envid if isinstance(one, AccountingRecord) else one.reason for one in batch.entries]
+        everything = sorted([*batch.entries, *batch.deliveries.records()], key=lambda one: one.line)
+        found += [one.envid if isinstance(one, AccountingRecord) else one.reason for one in everything]
     return found
 
 

@@ -7,9 +7,11 @@ import attrs
 import pytest
 
 from ignite_adapters.memory.accounting import MemoryFeed
+from ignite_adapters.memory.governance import MemoryGovernanceStore
 from ignite_app.workers.read_ahead import ReadAhead, Reading
 from ignite_domain.errors import PortFailure
 from ignite_domain.governance.accounting import AccountingRecord
+from ignite_domain.governance.ingestor import Gatherer
 from ignite_domain.governance.ports import FeedBatch, Position
 
 NAME = "acct-all-2026-11-02-0001.csv"
@@ -46,7 +48,8 @@ class CountingFeed(MemoryFeed):
 
 
 def ahead_of(feed: CountingFeed, clock: HandClock | None = None) -> ReadAhead:
-    return ReadAhead(feed, clock or HandClock(), 2)  # type: ignore[arg-type]  # the part of a Clock that it uses
+    gatherer = Gatherer(MemoryGovernanceStore(), frozenset())
+    return ReadAhead(feed, gatherer, clock or HandClock(), 2)  # type: ignore[arg-type]  # the part of a Clock that it uses
 
 
 def envids(reading: Reading) -> list[str]:

@@ -39,5 +39,5 @@ class MemoryFeed:
             batch = cursor.batch()
             if batch is not None:
                 batches.append(batch)
-                limit -= len(batch.entries)
+                limit -= len(batch)
         return batches

@@ -8,7 +8,19 @@ from datetime import date, datetime, timedelta
 
 import attrs
 
-from ignite_domain.governance.ports import MailEvent, Position, SendFacts, StatusChange, Step, StoredSignal, Suppressing
+from ignite_domain.events import EventType
+from ignite_domain.governance.ports import (
+    Lift,
+    MailEvent,
+    Position,
+    SendFacts,
+    SendGroup,
+    StatusChange,
+    Step,
+    StoredSignal,
+    Suppressing,
+    Taken,
+)
 from ignite_domain.governance.reported import ReportedRate
 from ignite_domain.governance.words import STANDING, Decision, DecisionStatus
 from ignite_domain.quality import RUNG, Evidence
@@ -50,6 +62,7 @@ class MemoryGovernanceStore:
     _strikes: dict[tuple[str, str], int] = attrs.field(factory=dict)
     _signals: dict[tuple[str, str, str, str, int], tuple[StoredSignal, datetime]] = attrs.field(factory=dict)
     _decisions: dict[int, _Kept] = attrs.field(factory=dict)
+    _unsettled: list[Taken] = attrs.field(factory=list)
 
     async def positions(self) -> Mapping[str, Position]:
         return dict(self._positions)
@@ -57,6 +70,29 @@ class MemoryGovernanceStore:
     async def sends(self, ids: Collection[int], named: Collection[int]) -> Mapping[int, SendFacts]:
         there = {number: self.ledger[number] for number in ids if number in self.ledger}
         return {number: facts if number in named else facts._replace(email_md5="") for number, facts in there.items()}
+
+    async def groups(self, ids: Collection[int]) -> Sequence[SendGroup]:
+        found = [self.ledger[number] for number in sorted(ids) if number in self.ledger]
+        return [
+            SendGroup(
+                *(one.campaign_id, one.variant_id, one.isp, one.vmta, not one.attempts, one.injected),
+                *([one.send_id], [one.subscriber_id]),
+            )
+            for one in found
+        ]
+
+    async def settle(self) -> int:
+        """One step's deliveries."""
+        if not self._unsettled:
+            return 0
+        taken = self._unsettled.pop(0)
+        for number, person, at in zip(taken.sends, taken.people, taken.at, strict=True):
+            facts = self.ledger[number]
+            self.ledger[number] = facts._replace(attempts=facts.attempts + 1)
+            if self.outcomes.get(number, "deferred") == "deferred":
+                self.outcomes[number] = "delivered"
+            self._lift(Lift(person, at))
+        return len(taken)
 
     async def last_sends(self, md5s: Sequence[str]) -> Mapping[str, SendFacts]:
         wanted = set(md5s)
@@ -110,6 +146,14 @@ class MemoryGovernanceStore:
         for decision in step.suppress_decisions:
             self.add(decision, step.now)
         self.events += step.events
+        self.events += [
+            MailEvent(EventType.DELIVERED, at, person, of.isp, of.campaign_id, of.variant_id, send)
+            for send, person, at, of in zip(
+                step.taken.sends, step.taken.people, step.taken.at, step.taken.of, strict=True
+            )
+        ]
+        if step.taken:
+            self._unsettled.append(step.taken)
         for mark in step.marks:
             facts = self.ledger[mark.send_id]
             self.ledger[mark.send_id] = facts._replace(attempts=facts.attempts + mark.attempts, injected=True)
@@ -145,10 +189,13 @@ class MemoryGovernanceStore:
         for fall in step.falls:
             self.people[fall.subscriber_id] = Person(0.0, Status.SUPPRESSED, fall.reason)
         for lift in step.lifts:
-            person = self.people[lift.subscriber_id]
-            dead = person.reason in ("hard_bounced", "complained")
-            if person.status is Status.ACTIVE or (person.reason in ("unsubscribed", "listed") and not dead):
-                person.score = max(person.score, RUNG[Evidence.DELIVERED])
+            self._lift(lift)
+
+    def _lift(self, lift: Lift) -> None:
+        person = self.people[lift.subscriber_id]
+        dead = person.reason in ("hard_bounced", "complained")
+        if person.status is Status.ACTIVE or (person.reason in ("unsubscribed", "listed") and not dead):
+            person.score = max(person.score, RUNG[Evidence.DELIVERED])
 
     def _suppress(self, new: Suppressing) -> None:
         """A list entry gives way only to one that lasts longer."""

@@ -12,7 +12,8 @@ from typing import Final
 
 import attrs
 
-from ignite_domain.governance.accounting import LONGEST, Entry, LineReader
+from ignite_domain.governance.accounting import LONGEST, Entry
+from ignite_domain.governance.deliveries import BulkReader
 from ignite_domain.governance.ports import FeedBatch, Position
 
 BLOCK: Final = 1 << 20
@@ -96,7 +97,7 @@ class Cursor:
     limit: int
     entries: list[Entry] = attrs.field(factory=list)
     offset: int = attrs.field(init=False)
-    _reader: LineReader | None = None
+    _reader: BulkReader | None = None
 
     def __attrs_post_init__(self) -> None:
         self.offset = self.position.byte_offset
@@ -109,12 +110,17 @@ class Cursor:
         """Read `data`; returns whether there is a point in going on. `at_end`: the file has no more for now."""
         if self._reader is None:
             before = data[:1] if self.offset else b"\n"
-            self._reader = LineReader(self.position.header, self.position.line, inside=before != b"\n")
+            self._reader = BulkReader(self.position.header, self.position.line, inside=before != b"\n")
             data = data[1:] if self.offset else data
-        entries, used = self._reader.take(data, final=at_end and final, limit=self.limit - len(self.entries))
+        entries, used = self._reader.take(data, final=at_end and final, limit=self.limit - self.lines)
         self.entries += entries
         self.offset += used
-        return used > 0 and len(self.entries) < self.limit
+        return used > 0 and self.lines < self.limit
+
+    @property
+    def lines(self) -> int:
+        """How many lines have said something so far."""
+        return len(self.entries) + (len(self._reader.deliveries) if self._reader else 0)
 
     def batch(self) -> FeedBatch | None:
         """What was read and the position behind it; None if that is where it was."""
@@ -122,4 +128,4 @@ class Cursor:
             return None
         reader = self._reader
         after = attrs.evolve(self.position, byte_offset=self.offset, line=reader.line, header=reader.header)
-        return FeedBatch(after, self.entries)
+        return FeedBatch(after, self.entries, reader.deliveries)

@@ -82,7 +82,7 @@ class FolderFeed(ABC):
                 batch = await self._one(name, listed[name], positions, most, taken, final=final)
                 if batch is not None:
                     batches.append(batch)
-                    limit -= len(batch.entries)
+                    limit -= len(batch)
             if limit <= 0:
                 break
         return batches
@@ -108,7 +108,7 @@ class FolderFeed(ABC):
         if cursor is None:
             return None
         taken.add(cursor.position.source)
-        if len(cursor.entries) < limit:
+        if cursor.lines < limit:
             self._seen[name] = _Seen(stamp, cursor.position.source, cursor.offset, final)
         return cursor.batch()
 

@@ -48,7 +48,7 @@ class SeveralFeeds:
             failures.pop(name, None)
             self._pauses.pop(name, None)
             batches += found
-            limit -= sum(len(batch.entries) for batch in found)
+            limit -= sum(map(len, found))
         self.failures = failures
         return batches
 

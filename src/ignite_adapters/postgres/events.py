@@ -12,8 +12,8 @@ from typing import Any, Final
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
-from ignite_domain.events import HIGH_VALUE, SubscriberEvent
-from ignite_domain.governance.ports import MailEvent
+from ignite_domain.events import HIGH_VALUE, EventType, SubscriberEvent
+from ignite_domain.governance.ports import MailEvent, Taken
 
 LIVE_LOCK: Final = 0x1612_0001
 """Advisory lock held from the first live row to the commit: ids grow in commit order."""
@@ -31,6 +31,7 @@ _BLOCK: Final = 2000
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
+NOTHING_TAKEN: Final = Taken()
 _NULL: Final = "\\N"
 _COMPACT: Final = (",", ":")
 
@@ -62,6 +63,23 @@ def mail_lines(events: Iterable[MailEvent]) -> list[str]:
     return lines
 
 
+def taken_lines(taken: Taken, start: int, stop: int) -> list[str]:
+    """A part of the deliveries as lines of COPY's text format. What they share is written once."""
+    part = slice(start, stop)
+    at = {one: f"{EventType.DELIVERED.value}\t{one.isoformat()}\t" for one in set(taken.at[part])}
+    shared = {
+        group: f"\t{group.campaign_id}\t{_or_null(group.variant_id)}\t{group.isp.value if group.isp else _NULL}\t"
+        f'{_NULL}\t{{"send":'
+        for group in set(taken.of[part])
+    }
+    return [
+        f"{at[when]}{person}{shared[group]}{send}}}\n"
+        for when, person, group, send in zip(
+            taken.at[part], taken.people[part], taken.of[part], taken.sends[part], strict=True
+        )
+    ]
+
+
 def _or_null(number: int | None) -> str:
     return _NULL if number is None else str(number)
 
@@ -71,14 +89,18 @@ async def append(
     events: Sequence[SubscriberEvent],
     *,
     mail: Sequence[MailEvent] = (),
+    taken: Taken = NOTHING_TAKEN,
     decisions: Sequence[tuple[Any, str | None, dict[str, Any]]] = (),
 ) -> None:
-    """Store `mail` and `events` and put the high-value ones, and `decisions` as (at, isp, data), on the live feed.
+    """Store `mail`, `taken` and `events`, and put the high-value ones, and `decisions` as (at, isp, data), on the live
+    feed.
 
     Takes an advisory lock if anything is pushed: call it last in the transaction.
     """
-    if events or mail:
+    if events or mail or taken:
         async with conn.cursor() as cursor, cursor.copy(COPY) as copy:
+            for first in range(0, len(taken), _BLOCK):
+                await copy.write("".join(taken_lines(taken, first, first + _BLOCK)))
             for first in range(0, len(mail), _BLOCK):
                 await copy.write("".join(mail_lines(mail[first : first + _BLOCK])))
             for first in range(0, len(events), _BLOCK):

@@ -18,6 +18,7 @@ from ignite_adapters.postgres.pool import Pool, transaction
 from ignite_domain.governance.ports import (
     Position,
     SendFacts,
+    SendGroup,
     Step,
     StoredSignal,
 )
@@ -31,6 +32,11 @@ _POSITIONS: Final = "select source, path, byte_offset, line, header from mailing
 _SENDS: Final = """
 select id, campaign_id, subscriber_id, variant_id, isp, vmta, attempts, state = 'injected'
   from mailing_sends where id = any(%s::bigint[])
+"""
+_GROUPS: Final = """
+select campaign_id, variant_id, isp, vmta, attempts = 0, state = 'injected', string_agg(id::text, ','),
+       string_agg(subscriber_id::text, ',')
+  from mailing_sends where id = any(%s::bigint[]) group by 1, 2, 3, 4, 5, 6
 """
 _HASHES: Final = """
 select m.id, s.email_md5 from mailing_sends m join mailing_subscribers s on s.id = m.subscriber_id
@@ -131,6 +137,18 @@ class PostgresGovernanceStore:
                 hashes = dict(await (await conn.execute(_HASHES, (numbers(sorted(named)),))).fetchall())
         return {row[0]: _facts((*row, hashes.get(row[0], ""))) for row in rows}
 
+    async def groups(self, ids: Collection[int]) -> list[SendGroup]:
+        async with transaction(self._pool) as conn:
+            rows = await (await conn.execute(_GROUPS, (numbers(sorted(ids)),))).fetchall()
+        return [
+            SendGroup(campaign, variant, isp and _ISPS[isp], vmta, fresh, injected, _ids(sends), _ids(people))
+            for campaign, variant, isp, vmta, fresh, injected, sends, people in rows
+        ]
+
+    async def settle(self) -> int:
+        async with transaction(self._pool) as conn:
+            return await mail_effects.settle(conn)
+
     async def last_sends(self, md5s: Sequence[str]) -> dict[str, SendFacts]:
         async with transaction(self._pool) as conn:
             rows = await (await conn.execute(_LAST_SENDS, (list(md5s),))).fetchall()
@@ -190,10 +208,15 @@ class PostgresGovernanceStore:
             happened = await mail_effects.fall(conn, step.falls, step.now)
             await mail_effects.lift(conn, step.lifts)
             happened += await mail_effects.mark(conn, step.marks)
+            await mail_effects.put_off(conn, step.taken)
             await mail_effects.suppress(conn, step, suppressing)
             await _signals(conn, step)
             await mail_effects.count_warmup(conn, step.warmup)
-            await events.append(conn, happened, mail=step.events, decisions=live)
+            await events.append(conn, happened, mail=step.events, taken=step.taken, decisions=live)
+
+
+def _ids(listed: str) -> list[int]:
+    return list(map(int, listed.split(",")))
 
 
 def _facts(row: Sequence[Any]) -> SendFacts:

@@ -14,13 +14,27 @@ from psycopg import AsyncConnection
 from ignite_adapters.postgres.bulk import instants, many, numbers
 from ignite_adapters.postgres.suppressions import suppress_within
 from ignite_domain.events import EventType, SubscriberEvent
-from ignite_domain.governance.ports import Fall, Lift, SendMark, Step, WarmupCount
+from ignite_domain.governance.ports import Fall, Lift, SendMark, Step, Taken, WarmupCount
 from ignite_domain.isps import Isp
 from ignite_domain.quality import RUNG, Evidence
 from ignite_domain.subscribers import SuppressionReason
 
 # A row that the MTA has is changed by nobody but the one process that ingests, and only in what no index holds.
 MARK: Final = "update mailing_sends set outcome = %s, attempts = attempts + %s where id = any(%s::bigint[])"
+PUT_OFF: Final = """
+insert into mailing_engine_unsettled (sends, people, seen_at)
+values (%(sends)s::bigint[], %(people)s::bigint[], %(at)s::timestamptz[])
+"""
+_OLDEST: Final = """
+select id, cardinality(sends) from mailing_engine_unsettled order by id limit 1 for update skip locked
+"""
+# What the log said of a message after its delivery (a complaint, a bounce from afar) has been marked at once.
+SETTLE: Final = """
+update mailing_sends m set attempts = m.attempts + 1,
+       outcome = case when m.outcome is null or m.outcome = 'deferred' then 'delivered' else m.outcome end
+  from (select unnest(sends) as id from mailing_engine_unsettled where id = %(step)s) as seen where m.id = seen.id
+"""
+_SETTLED: Final = "delete from mailing_engine_unsettled where id = %(step)s"
 _MARK_SLOWLY: Final = """
 with seen as (
     select * from unnest(%(ids)s::bigint[], %(outcomes)s::text[], %(attempts)s::int[], %(at)s::timestamptz[])
@@ -38,11 +52,11 @@ update mailing_sends m
   from locked where m.id = locked.id
 returning m.id, locked.was, m.campaign_id, m.subscriber_id, m.variant_id, m.isp, m.injected_at
 """
-LIFT: Final = """
+_LIFT: Final = """
 with hit as (
     select s.id, s.data_quality_score as old, w.at
       from mailing_subscribers s
-      join unnest(%(people)s::bigint[], %(at)s::timestamptz[]) as w (id, at) on w.id = s.id
+      join {lifted} on w.id = s.id
      where s.data_quality_score < %(rung)s
        -- a person who unsubscribed before the log was read has still been reached; a dead address has not
        and (s.status = 'active' or s.status_reason in ('unsubscribed', 'listed') and not exists (
@@ -58,6 +72,12 @@ select %(event)s, at, id, isp,
        jsonb_build_object('from', old::float8, 'to', %(rung)s::float8, 'evidence', %(evidence)s::text)
   from risen order by id
 """
+LIFT: Final = _LIFT.format(lifted="unnest(%(people)s::bigint[], %(at)s::timestamptz[]) as w (id, at)")
+LIFT_SETTLED: Final = _LIFT.format(
+    lifted="""(select person as id, min(at) as at
+              from mailing_engine_unsettled u, unnest(u.people, u.seen_at) as x (person, at)
+             where u.id = %(step)s group by person) as w"""
+)
 _FALL: Final = """
 with hit as (
     select s.id, s.data_quality_score as old, w.reason, w.at
@@ -116,14 +136,42 @@ async def lift(conn: AsyncConnection[Any], lifts: Sequence[Lift]) -> None:
         await conn.execute(LIFT, lift_values(lifts))
 
 
+async def put_off(conn: AsyncConnection[Any], taken: Taken) -> None:
+    """Note deliveries whose marks and scores are still to follow: see `settle`."""
+    if taken.sends:
+        await conn.execute(PUT_OFF, put_off_values(taken))
+
+
+def put_off_values(taken: Taken) -> dict[str, Any]:
+    """What `PUT_OFF` needs."""
+    return {"sends": numbers(taken.sends), "people": numbers(taken.people), "at": instants(taken.at)}
+
+
+async def settle(conn: AsyncConnection[Any]) -> int:
+    """Mark the deliveries of the oldest step that has some left, and raise scores for them; returns how many."""
+    row = await (await conn.execute(_OLDEST)).fetchone()
+    if row is None:
+        return 0
+    values = {"step": row[0], **_lifted()}
+    for query in (LIFT_SETTLED, SETTLE, _SETTLED):
+        await conn.execute(query, values)
+    return int(row[1])
+
+
+def _lifted() -> dict[str, Any]:
+    return {
+        "rung": RUNG[Evidence.DELIVERED],
+        "event": EventType.QUALITY_CHANGED.value,
+        "evidence": Evidence.DELIVERED.value,
+    }
+
+
 def lift_values(lifts: Sequence[Lift]) -> dict[str, Any]:
     """What `LIFT` needs."""
     return {
         "people": numbers([person for person, _ in lifts]),
         "at": instants([at for _, at in lifts]),
-        "rung": RUNG[Evidence.DELIVERED],
-        "event": EventType.QUALITY_CHANGED.value,
-        "evidence": Evidence.DELIVERED.value,
+        **_lifted(),
     }
 
 

@@ -146,7 +146,7 @@ class PushedFeed:
             batch = cursor.batch() if cursor else None
             if batch is not None:
                 batches.append(batch)
-                limit -= len(batch.entries)
+                limit -= len(batch)
         return batches
 
     async def _data(self, host: str, identity: str, start: int) -> bytes:

@@ -22,7 +22,7 @@ from ignite_app.workers.ingest import BATCH
 from ignite_domain.errors import PortFailure
 from ignite_domain.governance.accounting import Entry, Rejected
 from ignite_domain.governance.gathering import OLDEST
-from ignite_domain.governance.ingestor import Ingestor
+from ignite_domain.governance.ingestor import Gatherer, Ingestor
 from ignite_domain.governance.orchestrator import Orchestrator, Settled
 from ignite_domain.governance.ports import FeedBatch, GovernanceStore, Position, Step
 from ignite_domain.governance.signals import COMPLAINT_MEDIAN, SignalProcessor
@@ -90,11 +90,22 @@ class _NamedFiles(DirectoryFeed):
             except (EOFError, OSError, zlib.error) as failure:
                 raise PortFailure("accounting files", f"{path.name}: {type(failure).__name__}", False) from failure
             if batch is not None:
-                return [attrs.evolve(batch, entries=[one for one in batch.entries if self._wanted(one, taken)])]
+                return [self._part(batch, taken)]
             at = positions.get(source) if source else None
             if not files.packed(path.name):
                 taken.unfinished = stamp[2] - (at.byte_offset if at else 0)
         return []
+
+    def _part(self, batch: FeedBatch, taken: Taken) -> FeedBatch:
+        """What is not passed over."""
+        entries = [one for one in batch.entries if self._wanted(one, taken)]
+        deliveries = batch.deliveries
+        if self._since is not None:
+            deliveries = deliveries.where([at >= self._since for at in deliveries.logged])
+            taken.skipped += len(batch.deliveries) - len(deliveries)
+        if deliveries:
+            taken.types["d"] += len(deliveries)
+        return attrs.evolve(batch, entries=entries, deliveries=deliveries)
 
     def _wanted(self, entry: Entry, taken: Taken) -> bool:
         if isinstance(entry, Rejected):
@@ -118,8 +129,7 @@ class _Quiet:
         self.batches: Sequence[FeedBatch] = ()
 
     async def save(self, step: Step) -> None:
-        entries = {self._host: [one for batch in self.batches for one in batch.entries]}
-        told = attrs.evolve(tally(entries, [self._host], {}, step.now), hosts=())
+        told = attrs.evolve(tally(self.batches, [self._host], {}, step.now), hosts=())
         await self._store.save(attrs.evolve(step, agents=(), tally=told))
 
     def __getattr__(self, name: str) -> Any:
@@ -149,8 +159,11 @@ async def backfill(
     signals = SignalProcessor(await store.signals(), complaint_median)
     undeciding = Undeciding(lambda kind, isp: Mode.OBSERVE)
     asked = cast(GovernanceStore, quiet)
-    ingestor = Ingestor(asked, undeciding, signals, cold, suppress_foreign=suppress_foreign, oldest=oldest)
+    gatherer = Gatherer(asked, frozenset(cold.values()), suppress_foreign, oldest)
+    ingestor = Ingestor(gatherer, undeciding, signals, cold)
     while batches := await feed.read(await store.positions(), batch):
         quiet.batches = batches
         await ingestor(batches, clock.now(), caught_up=False)  # of what else was logged it says nothing
+    while await store.settle():
+        pass
     return [feed.taken[path].shown() for path in paths]

@@ -5,6 +5,7 @@ where no person has set one: an agent acts only where settings say so, or on the
 made in this run.
 """
 
+import asyncio
 import gzip
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -19,8 +20,8 @@ from ignite_app.clock import Clock
 from ignite_app.settings import GovernanceSettings, PmtaSettings
 from ignite_app.workers.read_ahead import ReadAhead, Reading
 from ignite_domain.errors import BadInput
-from ignite_domain.governance.accounting import Entry, Rejected, read
-from ignite_domain.governance.ingestor import Ingestor
+from ignite_domain.governance.accounting import Rejected, read
+from ignite_domain.governance.ingestor import Gatherer, Ingestor
 from ignite_domain.governance.modes import ModesStore
 from ignite_domain.governance.orchestrator import Orchestrator
 from ignite_domain.governance.ports import AccountingFeed, GovernanceStore
@@ -77,10 +78,11 @@ class IngestWorker:
     ) -> None:
         self.idle = poll_seconds
         self._policy = policy
-        self._suppress_foreign = suppress_foreign
         self._complaint_median = complaint_median
         self._feed = feed
-        self._ahead = ReadAhead(feed, clock, batch)
+        self._gatherer = Gatherer(store, frozenset(cold.values()), suppress_foreign)
+        self._ahead = ReadAhead(feed, self._gatherer, clock, batch)
+        self._settling: asyncio.Task[None] | None = None
         self._store = store
         self._orchestrator = orchestrator
         self._modes = modes
@@ -100,9 +102,7 @@ class IngestWorker:
         if self._ingestor is None:
             signals = SignalProcessor(await self._store.signals(), self._complaint_median)
             self._planned = None
-            self._ingestor = Ingestor(
-                self._store, self._orchestrator, signals, self._cold, suppress_foreign=self._suppress_foreign
-            )
+            self._ingestor = Ingestor(self._gatherer, self._orchestrator, signals, self._cold)
         reading = await self._ahead.read(await self._store.positions())
         now = reading.at
         if self._planned is None or now - self._planned >= PLAN_EVERY:
@@ -118,8 +118,9 @@ class IngestWorker:
         # mail goes to the main host, so only its log counts, where it has a place of its own.
         unread = MAIN in reading.failures if MAIN in self._feed.hosts else bool(reading.failures)
         caught_up = reading.lines < self._ahead.limit and not unread
-        step = await ingestor(reading.batches, now, caught_up=caught_up, tally=told)
+        step = await ingestor.follow(reading.gathered, now, caught_up=caught_up, tally=told)
         self._ingestor = ingestor
+        await self._settle(caught_up=caught_up)
         for position, _, rejected in step.positions:
             if rejected:
                 first = rejected[0]
@@ -143,6 +144,20 @@ class IngestWorker:
             )
         return reading.lines
 
+    async def _settle(self, *, caught_up: bool) -> None:
+        """Let the ledger and the scores follow: at once while the log is quiet, behind it while it is not."""
+        if self._settling is not None and (caught_up or self._settling.done()):
+            settling, self._settling = self._settling, None
+            await settling
+        if caught_up:
+            await self._settle_all()
+        elif self._settling is None:
+            self._settling = asyncio.create_task(self._settle_all())
+
+    async def _settle_all(self) -> None:
+        while await self._store.settle():
+            pass
+
     async def _governed(self, now: datetime) -> Orchestrator:
         """The orchestrator with what people say now."""
         if self._modes is None:
@@ -154,21 +169,21 @@ class IngestWorker:
     def _tell(self, reading: Reading) -> Tally:
         """What was read says about the logs themselves. A host of which nothing is new is told once a minute."""
         failures, now = reading.failures, reading.at
-        entries: dict[str, list[Entry]] = {}
-        for batch in reading.batches:
-            entries.setdefault(batch.position.host, []).extend(batch.entries)
+        heard = {batch.position.host for batch in reading.batches}
         told = []
         for host in self._feed.hosts:
             failure = failures.get(host, "")
             before = self._looked.get(host)
-            if host in entries or before is None or before[0] != failure or now - before[1] >= LOOKED_EVERY:
+            if host in heard or before is None or before[0] != failure or now - before[1] >= LOOKED_EVERY:
                 told.append(host)
                 self._looked[host] = (failure, now)
                 if failure and (before is None or before[0] != failure):
                     log.warning("ingest.unread", host=host or "main", reason=failure)
-        return tally(entries, told, failures, now)
+        return tally(reading.batches, told, failures, now)
 
     async def close(self) -> None:
+        if self._settling is not None:
+            await self._settling
         await self._ahead.close()
 
 

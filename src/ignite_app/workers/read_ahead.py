@@ -1,4 +1,4 @@
-"""`ReadAhead`: reads a log's next lines while those before them are being saved.
+"""`ReadAhead`: reads a log's next lines, and gathers what they say, while those before them are being saved.
 
 Decides only when: after a full batch. What was read ahead is used if, when its turn comes, the stored positions are
 those that it was read from; otherwise (the step before was not saved, or somebody else moved them) it is read again.
@@ -13,41 +13,52 @@ import attrs
 
 from ignite_app.clock import Clock
 from ignite_domain.errors import PortFailure
+from ignite_domain.governance.gathering import Gathering
+from ignite_domain.governance.ingestor import Gathered, Gatherer
 from ignite_domain.governance.ports import AccountingFeed, FeedBatch, Position
+
+MANY: Final = 1000
+"""Lines worth a thread: the database is spoken to meanwhile."""
 
 
 @attrs.frozen
 class Reading:
-    """What was found beyond some positions. `at`: before the feed was read, so what is logged later is not in it."""
+    """What was found beyond some positions, and what it adds up to. `at`: before the feed was read, so what is logged
+    later is not in it."""
 
     at: datetime
-    batches: Sequence[FeedBatch]
+    gathered: Gathered
     failures: Mapping[str, str]
 
     @property
+    def batches(self) -> Sequence[FeedBatch]:
+        return self.gathered.batches
+
+    @property
     def lines(self) -> int:
-        return sum(len(batch.entries) for batch in self.batches)
+        return sum(map(len, self.batches))
 
 
 class ReadAhead:
     """One `feed`, up to `limit` lines at a time."""
 
-    def __init__(self, feed: AccountingFeed, clock: Clock, limit: int) -> None:
+    def __init__(self, feed: AccountingFeed, gatherer: Gatherer, clock: Clock, limit: int) -> None:
         self.limit: Final = limit
         self._feed = feed
+        self._gatherer = gatherer
         self._clock = clock
         self._from: Mapping[str, Position] = {}
         self._ahead: asyncio.Task[Reading] | None = None
 
     async def read(self, positions: Mapping[str, Position]) -> Reading:
-        """What lies beyond the stored `positions`. Raises PortFailure as the feed does."""
+        """What lies beyond the stored `positions`. Raises PortFailure as the feed and the store do."""
         ahead = await self._taken()
         if ahead is None or self._from != positions:
             await self._feed.forget(positions)
-            ahead = await self._read(positions)
+            ahead = await self._read(positions, None)
         if ahead.lines >= self.limit:
             self._from = {**positions, **{one.position.source: one.position for one in ahead.batches}}
-            self._ahead = asyncio.create_task(self._read(self._from))
+            self._ahead = asyncio.create_task(self._read(self._from, ahead.gathered.told))
         return ahead
 
     async def close(self) -> None:
@@ -55,10 +66,17 @@ class ReadAhead:
         await self._taken()
         await self._feed.close()
 
-    async def _read(self, positions: Mapping[str, Position]) -> Reading:
-        now = self._clock.now()
-        batches = await self._feed.read(positions, self.limit)
-        return Reading(now, batches, dict(self._feed.failures))
+    async def _read(self, positions: Mapping[str, Position], before: Gathering | None) -> Reading:
+        """`before`: what is being saved, as the store may not have it when it is asked."""
+        now, gatherer = self._clock.now(), self._gatherer
+        batches: Sequence[FeedBatch] = await self._feed.read(positions, self.limit)
+        failures = dict(self._feed.failures)
+        if sum(map(len, batches)) < MANY:
+            return Reading(now, await gatherer.gather(batches, now, before), failures)
+        batches, heard = await asyncio.to_thread(gatherer.hear, batches, now)
+        known = await gatherer.ask(heard)
+        told = await asyncio.to_thread(gatherer.add_up, heard, known, before)
+        return Reading(now, Gathered(batches, heard, told), failures)
 
     async def _taken(self) -> Reading | None:
         """What was read ahead; None if nothing was, or the feed failed and has to be asked again."""

@@ -121,6 +121,14 @@ def split_line(text: str) -> list[str] | None:
         return None
 
 
+def column_of(cells: Sequence[str]) -> dict[str, int]:
+    """Where each heading stands, in lower case; of two that are the same the first counts."""
+    where: dict[str, int] = {}
+    for index, name in enumerate(cells):
+        where.setdefault(name.strip().lower(), index)
+    return where
+
+
 class LineReader:
     """Reads one file in order. `header`, `line` and `inside` are all it needs to go on after a restart.
 
@@ -223,9 +231,7 @@ class LineReader:
         return entries[0] if entries else None
 
     def _learn(self, cells: Sequence[str], text: str) -> None:
-        where: dict[str, int] = {}
-        for index, name in enumerate(cells):
-            where.setdefault(name.strip().lower(), index)
+        where = column_of(cells)
         self._width = len(cells)
         # a column that the file has not is the empty cell that is put behind the last one
         self._pick = itemgetter(*(where.get(name, self._width) for name in _FIELDS))

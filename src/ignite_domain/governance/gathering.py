@@ -2,38 +2,55 @@
 
 Decides what a record means for its person: event, score, suppression. Mail that the ledger does not know counts in
 signals and for nobody; whether its refusals suppress an address is a setting. Asks nobody: the ledger's rows come in.
-There is one pass over the records and one plain tuple for each thing they say, since a backlog has millions of them.
+Plain deliveries, which nearly all records are, are taken in columns; whatever else is known of their message sends
+them the way of all others, one by one and in order of time. Both ways say the same of a delivery.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import compress
 from typing import Final
 
 import attrs
 
 from ignite_domain.events import EventType
 from ignite_domain.governance.accounting import AccountingRecord, Rejected
-from ignite_domain.governance.outcomes import KINDS, brand_of_record, hash_of, outcome_of, reply_of, soon_after_queued
+from ignite_domain.governance.deliveries import Deliveries
+from ignite_domain.governance.outcomes import (
+    FIRST_ATTEMPT,
+    KINDS,
+    brand_of,
+    brand_of_record,
+    hash_of,
+    outcome_of,
+    reply_of,
+    soon_after_queued,
+    waited_s,
+)
 from ignite_domain.governance.ports import (
     Fall,
     FeedBatch,
     Lift,
     MailEvent,
     SendFacts,
+    SendGroup,
     SendMark,
     Strike,
     Suppressing,
+    Taken,
     WarmupCount,
 )
 from ignite_domain.governance.replies import Reply, suppresses
 from ignite_domain.governance.rules import SUPPRESS_RULE
-from ignite_domain.governance.signals import Outcome, OutcomeKind
+from ignite_domain.governance.signals import Accepted, Outcome, OutcomeKind, Where
 from ignite_domain.governance.words import Action, AgentKind, Decision, DecisionStatus, TargetType
 from ignite_domain.isps import Isp
 
 OLDEST: Final = timedelta(days=28)
 AHEAD: Final = timedelta(hours=1)
 """A record of the live log outside this span around now is refused: a host's clock is wrong, or the file is old."""
+FIRST_ATTEMPT_S: Final = int(FIRST_ATTEMPT.total_seconds())
 _PREFIX: Final = "ig"
 
 
@@ -47,35 +64,61 @@ def send_id_of(envid: str) -> int | None:
 def plausible(batch: FeedBatch, now: datetime, back: timedelta = OLDEST) -> FeedBatch:
     """The batch with records from impossible times refused: the future, or more than `back` ago."""
     oldest, newest = now - back, now + AHEAD
-    if all(isinstance(one, Rejected) or oldest <= one.logged <= newest for one in batch.entries):
+    logged = batch.deliveries.logged
+    fit = not logged or (oldest <= min(logged) and max(logged) <= newest)
+    if fit and all(isinstance(one, Rejected) or oldest <= one.logged <= newest for one in batch.entries):
         return batch
     why = f"timeLogged lies in the future or more than {back.days} days back"
     entries = [
         one if isinstance(one, Rejected) or oldest <= one.logged <= newest else Rejected(one.line, why)
         for one in batch.entries
     ]
-    return attrs.evolve(batch, entries=entries)
+    wanted = [oldest <= at <= newest for at in logged]
+    entries += [Rejected(line, why) for line, fits in zip(batch.deliveries.lines, wanted, strict=True) if not fits]
+    return attrs.evolve(batch, entries=entries, deliveries=batch.deliveries.where(wanted))
 
 
 @attrs.frozen
 class Heard:
-    """The records of one step in order of time. `sends`: the ledger row that each names, 0 for mail that is not ours;
-    `replies`: what the refusals among them mean, by place."""
+    """The records of one step in order of time, plain deliveries in columns. `sends` and `delivered`: the ledger row
+    that each names, 0 for mail that is not ours; `replies`: what the refusals among `records` mean, by place."""
 
     records: Sequence[AccountingRecord]
     sends: Sequence[int]
     replies: Mapping[int, Reply]
+    deliveries: Deliveries
+    delivered: Sequence[int]
 
     @classmethod
     def of(cls, batches: Sequence[FeedBatch]) -> "Heard":
         records = [one for batch in batches for one in batch.entries if not isinstance(one, Rejected)]
         records.sort(key=lambda record: record.logged)
         replies = ((place, reply_of(record)) for place, record in enumerate(records) if record.type != "d")
+        deliveries = Deliveries.joined([batch.deliveries for batch in batches] or [Deliveries()])
         return cls(
             records,
             [send_id_of(record.envid) or 0 for record in records],
             {place: reply for place, reply in replies if reply is not None},
+            deliveries,
+            [send_id_of(envid) or 0 for envid in deliveries.envid],
         )
+
+    @property
+    def last(self) -> datetime | None:
+        """When the newest record was logged."""
+        ends = [*(one.logged for one in self.records[-1:]), *self.deliveries.logged[-1:]]
+        return max(ends, default=None)
+
+    @property
+    def single(self) -> set[int]:
+        """Ledger rows of which more is told than one plain delivery."""
+        again = {send for send, times in Counter(self.delivered).items() if times > 1} if self._repeats else set()
+        return again.union(self.sends) - {0}
+
+    @property
+    def _repeats(self) -> bool:
+        ours = self.delivered if 0 not in self.delivered else [one for one in self.delivered if one]
+        return len(set(ours)) < len(ours)
 
     @property
     def named(self) -> set[int]:
@@ -93,16 +136,59 @@ class Heard:
         return {hash_of(one.rcpt) for one in self.records if one.type == "f" and not one.envid and one.rcpt}
 
 
+@attrs.frozen
+class Known:
+    """What the store knows of what was heard. `sends`: the ledger's rows of `Heard.single`, by id; `groups`: those
+    that are delivered and no more; `people`: the latest row of those who complained without naming a message, by hash;
+    `earlier`: replies of the kind that suppresses only when it comes again, by (hash, reply rule)."""
+
+    sends: Mapping[int, SendFacts] = attrs.field(factory=dict)
+    groups: Sequence[SendGroup] = ()
+    people: Mapping[str, SendFacts] = attrs.field(factory=dict)
+    earlier: Mapping[tuple[str, str], int] = attrs.field(factory=dict)
+
+    def after(self, before: "Gathering") -> "Known":
+        """The same, once a step that was not saved when the store was asked is: what it marked and counted is known."""
+        sends = {
+            number: one._replace(attempts=one.attempts + mark.attempts, injected=True)
+            if (mark := before.marks.get(number))
+            else one
+            for number, one in self.sends.items()
+        }
+        moved = {number for group in self.groups for number in group.sends if number in before.marks}
+        groups: list[SendGroup] = []
+        for group in self.groups:
+            if moved.isdisjoint(group.sends):
+                groups.append(group)
+                continue
+            pairs = list(zip(group.sends, group.people, strict=True))
+            rest = [pair for pair in pairs if pair[0] not in moved]
+            groups.append(attrs.evolve(group, sends=[one for one, _ in rest], people=[one for _, one in rest]))
+            for number, person in pairs:
+                if number in moved:
+                    fresh = group.fresh and not before.marks[number].attempts
+                    one = attrs.evolve(group, fresh=fresh, injected=True, sends=[number], people=[person])
+                    groups.append(one)
+        people = {
+            md5: one._replace(attempts=one.attempts + mark.attempts) if (mark := before.marks.get(one.send_id)) else one
+            for md5, one in self.people.items()
+        }
+        earlier = dict(self.earlier) | {key: before.earlier[key] for key in before.told}
+        return Known(sends, groups, people, earlier)
+
+
 @attrs.define
 class Gathering:
-    """What the records add up to. `cold`: VMTAs under the warm-up ladder; `earlier`: replies of the kind that
-    suppresses only when it comes again, by (hash, reply rule). `foreign`: what others' mail meets suppresses too."""
+    """What the records add up to. `cold`: VMTAs under the warm-up ladder; `earlier`: see `Known`. `foreign`: what
+    others' mail meets suppresses too."""
 
     cold: frozenset[str]
     earlier: dict[tuple[str, str], int]
     foreign: bool = False
     events: list[MailEvent] = attrs.field(factory=list)
     outcomes: list[Outcome] = attrs.field(factory=list)
+    accepted: Accepted = attrs.field(factory=Accepted)
+    taken: Taken = attrs.field(factory=Taken)
     marks: dict[int, SendMark] = attrs.field(factory=dict)
     lifts: dict[int, Lift] = attrs.field(factory=dict)
     falls: dict[int, Fall] = attrs.field(factory=dict)
@@ -112,17 +198,44 @@ class Gathering:
     _asked: dict[tuple[Isp | None, str], int] = attrs.field(factory=dict)  # (isp, reply rule) -> decision index
     _recipients: list[set[str]] = attrs.field(factory=list)
 
-    def take(self, heard: Heard, sends: Mapping[int, SendFacts], people: Mapping[str, SendFacts]) -> None:
-        """Add what was heard. `sends`: the ledger's rows by id; `people`: the latest row of those who complained
-        without naming a message, by hash."""
-        for place, (record, number) in enumerate(zip(heard.records, heard.sends, strict=True)):
+    @property
+    def told(self) -> set[tuple[str, str]]:
+        """The replies among `earlier` that this step has heard once more."""
+        return {(one.email_md5, one.rule) for one in self.strikes}
+
+    def take(self, heard: Heard, known: Known) -> None:
+        """Add what was heard."""
+        sends = dict(known.sends)
+        group_of: dict[int, SendGroup] = {}
+        person_of: dict[int, int] = {}
+        for group in known.groups:
+            if group.injected:
+                group_of.update(dict.fromkeys(group.sends, group))
+                person_of.update(zip(group.sends, group.people, strict=True))
+            else:  # its row moves on, which is more than a delivery does
+                sends.update((one.send_id, one) for one in group.facts())
+        alone = [
+            (record, number, heard.replies.get(place))
+            for place, (record, number) in enumerate(zip(heard.records, heard.sends, strict=True))
+        ]
+        rows, numbers = heard.deliveries, heard.delivered
+        if not sends.keys().isdisjoint(numbers):
+            single = [number in sends for number in numbers]
+            records = rows.where(single).records()
+            alone += [(record, number, None) for record, number in zip(records, compress(numbers, single), strict=True)]
+            rows = rows.where([not one for one in single])
+            numbers = [number for number in numbers if number not in sends]
+        if rows:
+            self._columns(rows, numbers, list(map(group_of.get, numbers)), person_of)
+        alone.sort(key=lambda one: one[0].logged)
+        for record, number, reply in alone:
             send = sends.get(number)
             if record.type == "d" and send is not None:
                 self._delivered(record, send)
                 continue
             if record.type == "f" and not record.envid:
-                send = people.get(hash_of(record.rcpt))
-            self._other(record, heard.replies.get(place), send)
+                send = known.people.get(hash_of(record.rcpt))
+            self._other(record, reply, send)
 
     def suppress_decisions(self, now: datetime) -> list[Decision]:
         """One decision for each provider and reply rule, in the order that suppressions refer to."""
@@ -143,13 +256,58 @@ class Gathering:
             for (isp, rule), index in self._asked.items()
         ]
 
+    def _columns(
+        self, rows: Deliveries, numbers: Sequence[int], of: list[SendGroup | None], person_of: Mapping[int, int]
+    ) -> None:
+        """Plain deliveries of our mail, where `of` says what is known of it, and deliveries of others' mail."""
+        label_of = {group: group.isp.value if group.isp else "" for group in {*of} if group is not None}
+        again_of = {group: not group.fresh for group in label_of}
+        second_of = {at: int(at.timestamp()) if at else 0 for at in {*rows.logged, *rows.queued}}
+        seconds = list(map(second_of.__getitem__, rows.logged))
+        since = list(map(second_of.__getitem__, rows.queued))
+        jobs = rows.job
+        if "" in jobs:
+            jobs = [job or (f"c{group.campaign_id}" if group else "") for job, group in zip(jobs, of, strict=True)]
+        ours = [group for group in of if group is not None]
+        again: Sequence[bool] = ()
+        if len(ours) < len(of):
+            labels = [
+                label_of[group] if group else _label(rcpt, queue)
+                for group, rcpt, queue in zip(of, rows.rcpt, rows.queue, strict=True)
+            ]
+            again = [
+                again_of[group] if group else bool(queued) and second - queued > FIRST_ATTEMPT_S
+                for group, second, queued in zip(of, seconds, since, strict=True)
+            ]
+        else:
+            labels = list(map(label_of.__getitem__, ours))
+            if any(again_of.values()):
+                again = list(map(again_of.__getitem__, ours))
+        wheres = list(zip(labels, rows.source_ip, jobs, rows.queue, strict=True))
+        self.accepted = Accepted(seconds, wheres, again, _waited(seconds, since, wheres))
+        if len(ours) < len(of):
+            known = [group is not None for group in of]
+            rows, numbers = rows.where(known), list(compress(numbers, known))
+        self.taken = Taken(list(numbers), list(map(person_of.__getitem__, numbers)), rows.logged, ours)
+        if self.cold:
+            counts = Counter(
+                (vmta, group.isp, at.date())
+                for at, group, said in zip(rows.logged, ours, rows.vmta, strict=True)
+                if (vmta := group.vmta or said) in self.cold
+            )
+            for (vmta, isp, day), many in counts.items():
+                at = datetime(day.year, day.month, day.day, tzinfo=UTC)
+                self.warmup.append(WarmupCount(vmta, isp.value if isp else "elsewhere", at, accepted=many))
+
     def _delivered(self, record: AccountingRecord, send: SendFacts) -> None:
-        """The way of nearly every record: a message of ours that was taken."""
+        """A message of ours that was taken, and of which the log tells more, or may have."""
         number, at, isp = send.send_id, record.logged, send.isp
         old = self.marks.get(number)
         first = send.attempts == 0 and (old is None or old.attempts == 0)
         job = record.job or f"c{send.campaign_id}"
-        self.outcomes.append(Outcome(at, isp, OutcomeKind.DELIVERED, record.source_ip, job, record.queue, "", first))
+        outcome = Outcome(at, isp, OutcomeKind.DELIVERED, record.source_ip, job, record.queue, "", first)
+        outcome.waited_s = waited_s(record)
+        self.outcomes.append(outcome)
         self.events.append(
             MailEvent(EventType.DELIVERED, at, send.subscriber_id, isp, send.campaign_id, send.variant_id, number)
         )
@@ -237,6 +395,24 @@ class Gathering:
         vmta = send.vmta or record.vmta
         if vmta in self.cold:
             self.warmup.append(WarmupCount(vmta, isp.value if isp else "elsewhere", record.logged, **counts))
+
+
+def _label(rcpt: str, queue: str) -> str:
+    isp = brand_of(rcpt.rpartition("@")[2] if rcpt else queue.partition("/")[0])
+    return isp.value if isp else ""
+
+
+def _waited(seconds: Sequence[int], since: Sequence[int], wheres: Sequence[Where]) -> dict[int, dict[Where, int]]:
+    """How long delivered mail was in its queue, by minute and place; 0 in `since`: not told."""
+    found: dict[int, dict[Where, int]] = {}
+    minute, sums = -1, dict[Where, int]()
+    for second, queued, where in zip(seconds, since, wheres, strict=True):
+        if 0 < queued < second:
+            if second // 60 != minute:
+                minute = second // 60
+                sums = found.setdefault(minute, {})
+            sums[where] = sums.get(where, 0) + second - queued
+    return found
 
 
 def _addresses(count: int) -> str:

@@ -12,7 +12,7 @@ import attrs
 
 from ignite_domain.governance.accounting import Rejected
 from ignite_domain.governance.agents import HOST_WATCH, Agent, View, all_agents
-from ignite_domain.governance.gathering import OLDEST, Gathering, Heard, plausible
+from ignite_domain.governance.gathering import OLDEST, Gathering, Heard, Known, plausible
 from ignite_domain.governance.orchestrator import REENTRY, Orchestrator, Settled
 from ignite_domain.governance.ports import AgentState, FeedBatch, GovernanceStore, Position, Step
 from ignite_domain.governance.reported import ReportedRate
@@ -29,21 +29,71 @@ SHOWN_EVERY: Final = timedelta(seconds=10)
 _STATES: Final[Mapping[Action, str]] = {Action.PROBE: "probing", Action.RELEASE: "probing"}
 
 
-@attrs.define
-class Ingestor:
-    """`cold` maps addresses under the warm-up ladder to their VMTAs. `signals` is state: on a failed save the
-    caller makes a new ingestor from what is stored. `suppress_foreign`: see `Gathering`. Records logged longer ago
-    than `oldest` are refused."""
+@attrs.frozen
+class Gathered:
+    """What was read in one go, and what it adds up to."""
+
+    batches: Sequence[FeedBatch]
+    heard: Heard
+    told: Gathering
+
+
+@attrs.frozen
+class Gatherer:
+    """Says what records mean, with the help of what the store knows of their mail and people. Changes nothing, so it
+    may go ahead of the step that is being saved. `vmtas` are under the warm-up ladder; `suppress_foreign`: see
+    `Gathering`. Records logged longer ago than `oldest` are refused."""
 
     store: GovernanceStore
+    vmtas: frozenset[str]
+    suppress_foreign: bool = False
+    oldest: timedelta = OLDEST
+
+    async def gather(self, batches: Sequence[FeedBatch], now: datetime, before: Gathering | None = None) -> Gathered:
+        """`before`: what the step before adds up to, if the store may not have that yet."""
+        batches, heard = self.hear(batches, now)
+        return Gathered(batches, heard, self.add_up(heard, await self.ask(heard), before))
+
+    def hear(self, batches: Sequence[FeedBatch], now: datetime) -> tuple[Sequence[FeedBatch], Heard]:
+        fit = [plausible(batch, now, self.oldest) for batch in batches]
+        return fit, Heard.of(fit)
+
+    async def ask(self, heard: Heard) -> Known:
+        """Ask the store about the mail and the people that the records name."""
+        single = heard.single
+        plain = {send for send in heard.delivered if send and send not in single}
+        doubtful, nameless = sorted(heard.refused), sorted(heard.nameless)
+        return Known(
+            await self.store.sends(single, heard.named) if single else {},
+            await self.store.groups(plain) if plain else (),
+            await self.store.last_sends(nameless) if nameless else {},
+            await self.store.strikes(doubtful) if doubtful else {},
+        )
+
+    def add_up(self, heard: Heard, known: Known, before: Gathering | None = None) -> Gathering:
+        if before is not None:
+            known = known.after(before)
+        told = Gathering(self.vmtas, dict(known.earlier), self.suppress_foreign)
+        told.take(heard, known)
+        return told
+
+
+@attrs.define
+class Ingestor:
+    """`gatherer` says what records mean. `signals` is state: on a failed save the caller makes a new ingestor from
+    what is stored. `cold` maps addresses under the warm-up ladder to their VMTAs."""
+
+    gatherer: Gatherer
     orchestrator: Orchestrator
     signals: SignalProcessor
     cold: Mapping[str, str]
     reported: Mapping[str, ReportedRate] = attrs.field(factory=dict)
     rules: Mapping[AgentKind, Sequence[Rule]] = BY_AGENT
-    suppress_foreign: bool = False
-    oldest: timedelta = OLDEST
     _shown: datetime | None = attrs.field(default=None, init=False)
+
+    @property
+    def store(self) -> GovernanceStore:
+        return self.gatherer.store
 
     async def __call__(
         self, batches: Sequence[FeedBatch], now: datetime, *, caught_up: bool, tally: Tally | None = None
@@ -53,12 +103,14 @@ class Ingestor:
         `now` must be read before the feed is; `caught_up`: the feed had no more than this. `tally`, what the logs
         tell about themselves, is saved with the step.
         """
-        batches = [plausible(batch, now, self.oldest) for batch in batches]
-        heard = Heard.of(batches)
-        gathered = await self._gather(heard)
+        return await self.follow(await self.gatherer.gather(batches, now), now, caught_up=caught_up, tally=tally)
+
+    async def follow(self, gathered: "Gathered", now: datetime, *, caught_up: bool, tally: Tally | None = None) -> Step:
+        """The rest of that, once it is gathered what the records say."""
+        heard, told = gathered.heard, gathered.told
         standing = await self.store.standing()
-        self.signals.observe(gathered.outcomes)
-        read_to = None if caught_up or not heard.records else heard.records[-1].logged
+        self.signals.observe(told.outcomes, told.accepted)
+        read_to = None if caught_up else heard.last
         view = View(self.signals, self.cold, now, read_to, self.rules, self.reported)
         looking = (*all_agents(), HOST_WATCH) if now - view.edge <= STALE else ()
         wishes = {agent: agent.evaluate(view) for agent in looking}
@@ -66,43 +118,33 @@ class Ingestor:
         lately = await self.store.released(now - REENTRY) if wished else ()
         settled = self.orchestrator.settle(wished, standing, self.signals, now, lately, view.edge)
         due = self._shown is None or now - self._shown >= SHOWN_EVERY
-        shown = caught_up and (due or not heard.records)
+        shown = caught_up and (due or heard.last is None)
         self._shown = now if shown else self._shown
         signals, history = self.signals.take_changes(now, shown=shown)
         step = Step(
             now=now,
             read_until=now if caught_up else None,
             receipts=any(record.type == "r" for record in heard.records),
-            positions=[_counted(batch) for batch in batches],
-            events=gathered.events,
-            marks=list(gathered.marks.values()),
-            lifts=list(gathered.lifts.values()),
-            falls=list(gathered.falls.values()),
-            suppressions=gathered.suppressions,
-            strikes=gathered.strikes,
+            positions=[_counted(batch) for batch in gathered.batches],
+            events=told.events,
+            taken=told.taken,
+            marks=list(told.marks.values()),
+            lifts=list(told.lifts.values()),
+            falls=list(told.falls.values()),
+            suppressions=told.suppressions,
+            strikes=told.strikes,
             signals=signals,
             history=history,
             agents=self._states(wishes, settled, standing, view),
             decisions=settled.decisions,
-            suppress_decisions=gathered.suppress_decisions(now),
+            suppress_decisions=told.suppress_decisions(now),
             changes=settled.changes,
             rate_steps=settled.rate_steps,
-            warmup=gathered.warmup,
+            warmup=told.warmup,
             tally=tally,
         )
         await self.store.save(step)
         return step
-
-    async def _gather(self, heard: Heard) -> Gathering:
-        """Ask the store about the mail and the people that the records name, and add up what they say."""
-        ours = {send for send in heard.sends if send}
-        sends = await self.store.sends(ours, heard.named) if ours else {}
-        doubtful, nameless = sorted(heard.refused), sorted(heard.nameless)
-        earlier = await self.store.strikes(doubtful) if doubtful else {}
-        people = await self.store.last_sends(nameless) if nameless else {}
-        gathered = Gathering(frozenset(self.cold.values()), dict(earlier), self.suppress_foreign)
-        gathered.take(heard, sends, people)
-        return gathered
 
     def _states(
         self, wishes: Mapping[Agent, Sequence[Decision]], settled: Settled, standing: Sequence[Decision], view: View
@@ -135,4 +177,4 @@ class Ingestor:
 
 def _counted(batch: FeedBatch) -> tuple[Position, int, list[Rejected]]:
     rejected = [entry for entry in batch.entries if isinstance(entry, Rejected)]
-    return batch.position, len(batch.entries) - len(rejected), rejected
+    return batch.position, len(batch) - len(rejected), rejected

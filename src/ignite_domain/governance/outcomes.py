@@ -96,11 +96,11 @@ def outcome_of(
         about_us=reply is not None and kind is OutcomeKind.BOUNCED and reply.kind in US_KINDS,
         reply_kind=kind_for_rules(reply, kind) if reply else "",
         reply_rule=reply.rule if reply else "",
-        waited_s=_waited(record) if kind is OutcomeKind.DELIVERED else 0,
+        waited_s=waited_s(record) if kind is OutcomeKind.DELIVERED else 0,
     )
 
 
-def _waited(record: AccountingRecord) -> int:
+def waited_s(record: AccountingRecord) -> int:
     """Seconds from queue to delivery; 0 where that is not told, or told wrongly."""
     return max(0, int((record.logged - record.queued).total_seconds())) if record.queued else 0
 

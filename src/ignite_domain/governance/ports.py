@@ -1,6 +1,6 @@
 """What governance needs from outside: the accounting log, and one store that saves a step as a whole."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple, Protocol
 
@@ -8,6 +8,7 @@ import attrs
 
 from ignite_domain.events import EventType
 from ignite_domain.governance.accounting import AccountingRecord, Rejected
+from ignite_domain.governance.deliveries import Deliveries
 from ignite_domain.governance.reported import ReportedRate
 from ignite_domain.governance.tally import Tally
 from ignite_domain.governance.words import Decision, DecisionStatus, Mode
@@ -33,10 +34,19 @@ class Position:
 
 @attrs.frozen
 class FeedBatch:
-    """What one file had to say beyond a position, and the position after it."""
+    """What one file had to say beyond a position, and the position after it. Plain deliveries may stand in columns."""
 
     position: Position
     entries: Sequence[AccountingRecord | Rejected]
+    deliveries: Deliveries = attrs.field(factory=Deliveries)
+
+    def __len__(self) -> int:
+        return len(self.entries) + len(self.deliveries)
+
+    def records(self) -> Iterator[AccountingRecord]:
+        """All records, one by one; deliveries in columns come last."""
+        yield from (one for one in self.entries if isinstance(one, AccountingRecord))
+        yield from self.deliveries.records()
 
 
 class AccountingFeed(Protocol):
@@ -77,6 +87,42 @@ class SendFacts(NamedTuple):
     attempts: int
     injected: bool
     email_md5: str = ""
+
+
+@attrs.frozen(slots=True, eq=False)
+class SendGroup:
+    """Ledger rows, with their people, that have everything else in common. `fresh`: no attempt of any has been seen."""
+
+    campaign_id: int
+    variant_id: int | None
+    isp: Isp | None
+    vmta: str | None
+    fresh: bool
+    injected: bool
+    sends: Sequence[int]
+    people: Sequence[int]
+
+    def facts(self) -> Iterator[SendFacts]:
+        """Each row by itself."""
+        for send, person in zip(self.sends, self.people, strict=True):
+            attempts = 0 if self.fresh else 1
+            yield SendFacts(
+                send, self.campaign_id, person, self.variant_id, self.isp, self.vmta, attempts, self.injected
+            )
+
+
+@attrs.define
+class Taken:
+    """Mail of ours that was delivered, in columns: ledger row, person, when, and what it shares with others. A row
+    stands here once at most, and was known to be the MTA's."""
+
+    sends: list[int] = attrs.field(factory=list)
+    people: list[int] = attrs.field(factory=list)
+    at: list[datetime] = attrs.field(factory=list)
+    of: list[SendGroup] = attrs.field(factory=list)
+
+    def __len__(self) -> int:
+        return len(self.sends)
 
 
 class MailEvent(NamedTuple):
@@ -234,6 +280,7 @@ class Step:
     receipts: bool = False  # `r` records were among what was read
     positions: Sequence[tuple[Position, int, Sequence[Rejected]]] = ()  # position, records ingested, rejected
     events: Sequence[MailEvent] = ()
+    taken: Taken = attrs.field(factory=Taken)  # besides `events`, `marks` and `lifts`: a delivery is all three
     marks: Sequence[SendMark] = ()
     lifts: Sequence[Lift] = ()
     falls: Sequence[Fall] = ()
@@ -294,6 +341,9 @@ class GovernanceStore(DecisionStore, Protocol):
         """Ledger rows by id; ids that are not in the ledger are absent. Those of `named` come with their person's
         hash."""
 
+    async def groups(self, ids: Collection[int]) -> Sequence[SendGroup]:
+        """Ledger rows of `ids`, put together; each id stands in one group at most."""
+
     async def last_sends(self, md5s: Sequence[str]) -> Mapping[str, SendFacts]:
         """The latest injected ledger row of each person, by email_md5; strangers are absent."""
 
@@ -310,7 +360,14 @@ class GovernanceStore(DecisionStore, Protocol):
         """Messages that wait in the ledger, by provider (`elsewhere` for the rest)."""
 
     async def save(self, step: Step) -> None:
-        """Save a step in one transaction; raises PortFailure and saves nothing."""
+        """Save a step in one transaction; raises PortFailure and saves nothing.
+
+        What its `taken` means for the ledger and for scores may be put off until `settle`.
+        """
+
+    async def settle(self) -> int:
+        """Let the ledger and the scores follow what the oldest step said that they have not followed yet; one
+        transaction. Returns the number of deliveries in it, 0 if there is nothing left."""
 
     async def prune(self, now: datetime) -> int:
         """Forget chart points older than 90 days and signals that nothing has fed for a week; returns rows."""

@@ -7,9 +7,12 @@ All records of one second are counted before any of them moves an alarm, the qui
 stands does not depend on the order in which a second's records were read.
 """
 
+from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from itertools import compress
 from typing import Any, Final
 
 import attrs
@@ -113,6 +116,20 @@ Where = tuple[str, str, str, str]
 """Provider ("" for elsewhere), sending address, job, queue of a record."""
 
 
+@attrs.frozen
+class Accepted:
+    """Deliveries in order of time, in columns. `again`: which of them are retries; () if none is. `waited` is by
+    minute (since 1970): seconds from queue to delivery in all, by where."""
+
+    seconds: Sequence[int] = ()
+    wheres: Sequence[Where] = ()
+    again: Sequence[bool] = ()
+    waited: Mapping[int, Mapping[Where, int]] = attrs.field(factory=dict)
+
+
+NOTHING: Final = Accepted()
+
+
 @attrs.define(slots=True, eq=False)
 class _Cell:
     """The places where mail of one `Where` is counted. `minute`: the last one counted since changes were taken."""
@@ -160,18 +177,19 @@ class SignalProcessor:
             self._brands.setdefault(scope[2], set()).add(Isp(scope[0]))  # queues are counted for brands alone
         return stream
 
-    def observe(self, outcomes: Sequence[Outcome]) -> None:
-        """Count outcomes, in order of time."""
+    def observe(self, outcomes: Sequence[Outcome], taken: Accepted = NOTHING) -> None:
+        """Count outcomes, and deliveries in columns, each in order of time."""
         for stream in self._peaks:
             stream.looked()
         self._peaks.clear()
         events: list[tuple[_Cell, int]] = []
-        second = -1
+        second, done = -1, 0
         for one in outcomes:
             at = int(one.at.timestamp())
             if at != second:
                 if events:
                     self._walk(events, second)
+                done = self._accept(taken, done, bisect_right(taken.seconds, at, done))
                 second = at
             code = one.code
             cell = self._count((one.isp or "", one.ip, one.job, one.queue), at // 60, code, 1)
@@ -184,6 +202,23 @@ class SignalProcessor:
                     self._reply(cell, one, at)
         if events:
             self._walk(events, second)
+        self._accept(taken, done, len(taken.seconds))
+        for minute, waited in taken.waited.items():
+            for where, seconds in waited.items():
+                count((self._cells.get(where) or self._cell(where)).streams, minute, WAITED, seconds)
+
+    def _accept(self, taken: Accepted, start: int, stop: int) -> int:
+        """Count a part of deliveries, a minute at a time; returns its end."""
+        while start < stop:
+            minute = taken.seconds[start] // 60
+            end = bisect_left(taken.seconds, 60 * minute + 60, start, stop)
+            wheres, again = taken.wheres[start:end], taken.again[start:end]
+            if any(again):
+                self.accepted(minute, Counter(compress(wheres, again)), first=False)
+                wheres = list(compress(wheres, [not one for one in again]))
+            self.accepted(minute, Counter(wheres), first=True)
+            start = end
+        return stop
 
     def accepted(self, minute: int, counts: Mapping[Where, int], *, first: bool) -> None:
         """Count deliveries of one minute (since 1970) by where they were, `first` attempts or retries.

@@ -1,16 +1,18 @@
 """`Stream`: what is counted at one place (a provider, address, job, queue, or the host), and its alarms' walks.
 
 Decides how counts are kept: vectors of outcome codes by minute (an hour of them), by hour (a day) and by day (a
-month), so that one record costs an increment or two a place, and every rate is a sum over codes. Decides how S walks;
-which level it walks on is `alarms`' business.
+month), so that one record costs an increment or two a place, and every rate is a sum over codes. How S walks is `walks`'
+business, which level it walks on `alarms`'.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from operator import add
 from typing import Any, Final
 
 import attrs
 
-from ignite_domain.governance.alarms import COMPLAINT_UNIT, Cusum, level_of
+from ignite_domain.governance.alarms import Cusum, level_of
+from ignite_domain.governance.walks import ComplaintWalk, Walk
 from ignite_domain.governance.words import Signal
 
 KEPT_MINUTES: Final = 60
@@ -55,6 +57,7 @@ COUNTED: Final[Mapping[Signal, tuple[tuple[int, ...], tuple[int, ...]]]] = {
 WALKS: Final = (Signal.DEFERRAL, Signal.BOUNCE, Signal.REFUSAL)
 EVENT: Final[Mapping[int, Signal]] = {code: signal for signal in WALKS for code in COUNTED[signal][1]}
 """The walk that a first attempt's code moves up."""
+_IS_FIRST: Final = tuple(code < COMPLAINED and not code & 1 for code in range(WIDTH))
 
 
 @attrs.frozen(slots=True)
@@ -79,95 +82,16 @@ def _firsts(vector: Sequence[int]) -> int:
     return sum(vector[0:COMPLAINED:2])
 
 
-@attrs.define(slots=True)
-class Walk:
-    """A lattice CUSUM. Non-events are not walked one by one: `quiet` counts how many had passed at the last event.
-
-    `peak`: the highest S at or above the alarm since the last look, else 0; a walk must not cross and fall unseen.
-    """
-
-    level: Cusum
-    s: int = 0
-    quiet: int = 0
-    peak: int = 0
-
-    def at(self, quiet: int) -> int:
-        """S after `quiet` non-events in all."""
-        return max(0, self.s - (quiet - self.quiet))
-
-    def up(self, quiet: int) -> bool:
-        """One event, when `quiet` non-events have passed in all; True if S stands at or above the alarm."""
-        self.s = min(self.level.ceiling, self.at(quiet) + self.level.up)
-        self.quiet = quiet
-        if self.s >= self.level.alarm:
-            self.peak = max(self.peak, self.s)
-            return True
-        return False
-
-    def move(self, level: Cusum) -> None:
-        if level != self.level:
-            self.s = level.rescale(self.s, self.level)
-            self.level = level
-
-    def reset(self, quiet: int) -> None:
-        self.s = self.peak = 0
-        self.quiet = quiet
-
-
-@attrs.define(slots=True)
-class ComplaintWalk:
-    """The CUSUM of complaints: by units of 100 ripe messages, S = max(0, S + 7c − 1).
-
-    A complaint comes long after its mail. Delivered mail therefore becomes exposure as complaints about it become
-    due, half of a cohort at the median delay. `taken` is the
-    ripe exposure walked so far, `gone` what was delivered in cohorts that are no longer kept. A unit is charged its
-    −1 at its first complaint, or at its end if there was none; `charged` says that the unit under way has been.
-    """
-
-    level: Cusum
-    s: int = 0
-    taken: float = 0.0
-    gone: int = 0
-    rest: float = 0.0
-    charged: bool = False
-    peak: int = 0
-
-    def up(self, ripe: float) -> bool:
-        """One complaint when `ripe` messages are ripe in all; True if S stands at or above the alarm."""
-        self.ripen(ripe)
-        self.s = min(self.level.ceiling, max(0, self.s + self.level.up - (not self.charged)))
-        self.charged = True
-        if self.s >= self.level.alarm:
-            self.peak = max(self.peak, self.s)
-            return True
-        return False
-
-    def ripen(self, ripe: float) -> None:
-        """Walk the units that have become ripe."""
-        self.rest += max(0.0, ripe - self.taken)
-        self.taken = max(self.taken, ripe)
-        units, self.rest = int(self.rest // COMPLAINT_UNIT), self.rest % COMPLAINT_UNIT
-        if units:
-            self.s = max(0, self.s - units + self.charged)
-            self.charged = False
-
-    def move(self, level: Cusum) -> None:
-        if level != self.level:
-            self.s = level.rescale(self.s, self.level)
-            self.level = level
-
-    def reset(self) -> None:
-        self.s = self.peak = 0
-
-
 class Stream:
     """Counts and walks of one place. `now` is the vector of minute `minute`, not yet part of hours and days.
 
-    Neither are the minutes in `_over`, all of one hour: they are added when the hour ends, or somebody asks.
+    Neither are the minutes in `_over`, all of one hour: they are added when the hour ends, or somebody asks. `firsts`:
+    first attempts so far, from an origin of no matter; kept where alarms are `walked`. `_past`: what was found when
+    minutes or hours before the current one were added up.
     """
 
     __slots__ = (
-        *("_over", "_seen", "complaints", "counted", "days", "delivered", "hours", "minute", "minutes", "now"),
+        *("_over", "_past", "complaints", "days", "delivered", "firsts", "hours", "minute", "minutes", "moved", "now"),
         *("planned", "scope", "walked", "walks"),
     )
 
@@ -181,11 +105,12 @@ class Stream:
         self.hours: dict[int, Vector] = {}
         self.days: dict[int, int] = {}  # day -> first attempts
         self.delivered: dict[int, int] = {}  # ten minutes -> delivered
-        self.counted: Vector = [0] * WIDTH  # everything so far, by code; the origin does not matter
+        self.firsts = 0
         self.walks = {signal: Walk(level_of(signal, 0)) for signal in WALKS} if walked else {}
+        self.moved = {code: self.walks[signal] for code, signal in EVENT.items()} if walked else {}
         self.complaints = ComplaintWalk(level_of(Signal.COMPLAINT, 0))
         self._over: dict[int, Vector] = {}
-        self._seen: dict[tuple[int, int], Vector] = {}
+        self._past: dict[tuple[int, int], Vector] = {}
 
     # -- counting
 
@@ -196,9 +121,9 @@ class Stream:
             self._over[old] = self.now
         self.minute = minute
         self.now = self.minutes[minute] = [0] * WIDTH
-        if len(self.minutes) > KEPT_MINUTES + 8:
-            for gone in [m for m in self.minutes if m < minute - KEPT_MINUTES]:
-                del self.minutes[gone]
+        self._past = {}
+        while len(self.minutes) > KEPT_MINUTES + 1:  # one that came late may stand behind newer ones, and goes later
+            del self.minutes[next(iter(self.minutes))]
         if old // 60 != minute // 60:
             self._begin_hour(minute)
 
@@ -219,8 +144,8 @@ class Stream:
 
     def late(self, minute: int, code: int, many: int) -> None:
         """Count records of an earlier minute: in its own windows if they are still kept."""
-        self.counted[code] += many
-        self._seen.clear()
+        self._attempted(code, many)
+        self._past = {}
         if minute in self._over:
             self._over[minute][code] += many
             return
@@ -229,6 +154,12 @@ class Stream:
         alone = [0] * WIDTH
         alone[code] = many
         self._fold({minute: alone})
+
+    def _attempted(self, code: int, many: int) -> None:
+        if self.walked and _IS_FIRST[code]:
+            self.firsts += many
+            if code in self.moved:
+                self.moved[code].events += many
 
     def _settle(self) -> None:
         """Add the minutes that are over to hours and days: all at once, which costs little more than one."""
@@ -258,13 +189,14 @@ class Stream:
 
     # -- alarms
 
-    def _quiet(self, signal: Signal) -> int:
-        """First attempts so far that were no event of `signal`, from an origin of no matter."""
-        return _firsts(self.counted) - sum([self.counted[code] for code in COUNTED[signal][1]])
+    def _quiet(self, walk: Walk) -> int:
+        """First attempts so far that were no event of a walk's signal."""
+        return self.firsts - walk.events
 
-    def event(self, signal: Signal) -> bool:
+    def event(self, code: int) -> bool:
         """Walk one event that has been counted already; True if the alarm is reached."""
-        return self.walks[signal].up(self._quiet(signal))
+        walk = self.moved[code]
+        return walk.up(self.firsts - walk.events)
 
     def complaint(self, second: int, median_s: float) -> bool:
         """Walk one complaint that came at `second`; True if the alarm is reached."""
@@ -284,7 +216,7 @@ class Stream:
         if signal is Signal.COMPLAINT:
             return max(self.complaints.s, self.complaints.peak)
         walk = self.walks.get(signal)
-        return max(walk.at(self._quiet(signal)), walk.peak) if walk else 0
+        return max(walk.at(self._quiet(walk)), walk.peak) if walk else 0
 
     def alarm(self, signal: Signal) -> Cusum:
         """The level in force."""
@@ -301,7 +233,8 @@ class Stream:
         if signal is Signal.COMPLAINT:
             self.complaints.reset()
         elif signal in self.walks:
-            self.walks[signal].reset(self._quiet(signal))
+            walk = self.walks[signal]
+            walk.reset(self._quiet(walk))
         return bool(had)
 
     # -- reading
@@ -309,34 +242,40 @@ class Stream:
     def inside(self, seconds: int, minute: int) -> Vector:
         """Counts by code in the last `seconds` before the end of `minute`; above an hour in whole hours, the current
         one included."""
-        key = (seconds, minute)
-        if (known := self._seen.get(key)) is not None:
-            return known
         if seconds <= 3600:
-            total = self.total(range(minute - seconds // 60 + 1, max(minute, self.minute) + 1))
-        else:
-            first = minute // 60 - seconds // 3600
-            total = _sum([vector for at, vector in self._hours() if at > first])
-        if len(self._seen) > 16:
-            self._seen.clear()
-        self._seen[key] = total
-        return total
+            first = minute - seconds // 60
+            return self._with_now(self._minutes_after(first), self.minute > first)
+        first = minute // 60 - seconds // 3600
+        return self._with_now(self._hours_after(first), self.minute // 60 > first)
+
+    def _with_now(self, past: Vector, current: bool) -> Vector:
+        return list(map(add, past, self.now)) if current and self.minute >= 0 else past
+
+    def _minutes_after(self, first: int) -> Vector:
+        """The minutes after `first`, without the current one. Known until the next minute begins: many ask."""
+        found = self._past.get((60, first))
+        if found is None:
+            vectors = [vector for at, vector in self.minutes.items() if at > first and at != self.minute]
+            found = self._past[(60, first)] = _sum(vectors)
+        return found
+
+    def _hours_after(self, first: int) -> Vector:
+        """The same of hours; what is over of the current one is among them."""
+        found = self._past.get((3600, first))
+        if found is None:
+            self._settle()
+            found = self._past[(3600, first)] = _sum([vector for at, vector in self.hours.items() if at > first])
+        return found
 
     def since(self, minute: int) -> Vector:
         """Counts by code in the minutes after `minute`; more than an hour back, in the hours after its own."""
         if minute >= self.minute - KEPT_MINUTES:
-            return _sum([vector for at, vector in self.minutes.items() if at > minute])
-        return _sum([vector for at, vector in self._hours() if at > minute // 60])
+            return self._with_now(self._minutes_after(minute), self.minute > minute)
+        return self._with_now(self._hours_after(minute // 60), self.minute // 60 > minute // 60)
 
     def total(self, minutes: Iterable[int]) -> Vector:
         """Counts by code in these minutes, as far as they are kept."""
         return _sum([self.minutes[minute] for minute in minutes if minute in self.minutes])
-
-    def _hours(self) -> Iterator[tuple[int, Vector]]:
-        self._settle()
-        yield from self.hours.items()
-        if self.minute >= 0:
-            yield self.minute // 60, self.now
 
     # -- keeping
 
@@ -358,7 +297,7 @@ class Stream:
             "days": sorted(days.items()),
             "delivered": sorted(delivered.items()),
             "walks": {
-                signal.value: [walk.s, self._quiet(signal) - walk.quiet, walk.level.volume]
+                signal.value: [walk.s, self._quiet(walk) - walk.quiet, walk.level.volume]
                 for signal, walk in self.walks.items()
             },
             "complaints": [rare.s, rare.taken, rare.gone, rare.rest, rare.charged, rare.level.volume],
@@ -381,8 +320,8 @@ class Stream:
             stream.days[stream.minute // 1440] -= _firsts(stream.now)
             stream.delivered[stream.minute // 10] -= stream.now[DELIVERED] + stream.now[DELIVERED + 1]
         for name, (s, since, volume) in state["walks"].items():
-            signal = Signal(name)
-            stream.walks[signal] = Walk(level_of(signal, volume), int(s), stream._quiet(signal) - int(since))
+            walk = stream.walks[Signal(name)]
+            walk.level, walk.s, walk.quiet = level_of(Signal(name), volume), int(s), -int(since)
         s, taken, gone, rest, charged, volume = state["complaints"]
         level = level_of(Signal.COMPLAINT, volume)
         stream.complaints = ComplaintWalk(level, int(s), float(taken), int(gone), float(rest), bool(charged))
@@ -391,16 +330,18 @@ class Stream:
 
 def count(streams: Iterable[Stream], minute: int, code: int, many: int = 1) -> None:
     """Count `many` records of one code at each of `streams`; all that is counted comes through here."""
+    first = _IS_FIRST[code]
     for stream in streams:
-        if minute < stream.minute:
-            stream.late(minute, code, many)
-            continue
-        if minute > stream.minute:
+        if minute != stream.minute:
+            if minute < stream.minute:
+                stream.late(minute, code, many)
+                continue
             stream.turn(minute)
         stream.now[code] += many
-        stream.counted[code] += many
-        if stream._seen:
-            stream._seen.clear()  # the sums of windows are no longer true
+        if first and stream.walked:
+            stream.firsts += many
+            if code in stream.moved:
+                stream.moved[code].events += many
 
 
 def _sum(vectors: Collection[Vector]) -> Vector:

@@ -33,9 +33,9 @@ from ignite_domain.governance.accounting import LineReader
 from ignite_domain.governance.commands import Verb
 from ignite_domain.governance.desired import INCLUDE, RELOAD, desired
 from ignite_domain.governance.host_state import HostState
-from ignite_domain.governance.ingestor import Ingestor
+from ignite_domain.governance.ingestor import Gatherer, Ingestor
 from ignite_domain.governance.orchestrator import REENTRY, Orchestrator
-from ignite_domain.governance.ports import FeedBatch, HistoryPoint, Position, SendFacts, Step, StoredSignal
+from ignite_domain.governance.ports import FeedBatch, HistoryPoint, Position, SendFacts, SendGroup, Step, StoredSignal
 from ignite_domain.governance.reconcile import NEVER, Planned, Stamp, Turned, plan, stamps, turns_on
 from ignite_domain.governance.reported import ReportedRate
 from ignite_domain.governance.signals import SignalProcessor
@@ -102,6 +102,13 @@ class MemoryStore:
     async def sends(self, ids: Collection[int], named: Collection[int]) -> Mapping[int, SendFacts]:
         return {number: self.ledger[number] for number in ids if number in self.ledger}
 
+    async def groups(self, ids: Collection[int]) -> Sequence[SendGroup]:
+        """Nothing comes in columns here."""
+        return ()
+
+    async def settle(self) -> int:
+        return 0
+
     async def last_sends(self, md5s: Sequence[str]) -> Mapping[str, SendFacts]:
         return {}
 
@@ -148,7 +155,7 @@ class Live:
         self.pmta = MemoryPmta(*(queue_name((limiter, ip)) for limiter in BRANDS for ip in range(len(IPS))))
         steering = Steering(PER_HOUR)
         orchestrator = Orchestrator(lambda kind, isp: Mode.ACT, steering=steering)
-        self.ingestor = Ingestor(self.store, orchestrator, _Unshown(complaint_median=MEDIAN), {})
+        self.ingestor = Ingestor(Gatherer(self.store, frozenset()), orchestrator, _Unshown(complaint_median=MEDIAN), {})
         self._reader = LineReader()
         self._turned: dict[str, Turned] = {}
         self._generation: dict[int, int] = {}
