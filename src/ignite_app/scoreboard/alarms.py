@@ -13,7 +13,7 @@ import attrs
 
 from ignite_app.scoreboard.worlds import load
 from ignite_domain.governance.alarms import level_of
-from ignite_domain.governance.streams import Walk
+from ignite_domain.governance.walks import Walk
 from ignite_domain.governance.words import Signal
 
 VOLUMES: Final = (45, 450, 4_500)

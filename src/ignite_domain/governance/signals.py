@@ -9,10 +9,10 @@ stands does not depend on the order in which a second's records were read.
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from itertools import compress
+from itertools import chain, compress
 from typing import Any, Final
 
 import attrs
@@ -37,6 +37,7 @@ from ignite_domain.governance.streams import (
     count,
     figures,
 )
+from ignite_domain.governance.told import REPLY_WINDOW_S, Told
 from ignite_domain.governance.words import Signal
 from ignite_domain.isps import Isp
 
@@ -45,8 +46,6 @@ HOST: Final = "host"
 WINDOWS_S: Final = (60, 300, 3600, 86_400)
 """The windows that are stored for people to look at; rules may use any up to the longest."""
 HISTORY_MINUTES: Final = 5
-REPLY_WINDOW_S: Final = 600
-REPLIES_KEPT: Final = 64
 SCOPES_KEPT: Final = 500
 LONGEST_NAME: Final = 300
 """Addresses, jobs and queues counted per provider, and the bytes of their names; idle ones go after a week."""
@@ -92,6 +91,19 @@ class Outcome:
     waited_s: int = 0
 
     @property
+    def event(self) -> "Event":
+        """The outcome as it is counted."""
+        return (
+            int(self.at.timestamp()),
+            (self.isp.value if self.isp else "", self.ip, self.job, self.queue),
+            self.code,
+            self.recipient,
+            "" if self.kind is OutcomeKind.CONNECTION else self.reply_rule,
+            self.reply_kind,
+            self.waited_s,
+        )
+
+    @property
     def code(self) -> int:
         """The code under which it is counted."""
         match self.kind:
@@ -110,7 +122,6 @@ class Outcome:
         return code if self.first else code + 1
 
 
-Key = tuple[str, str, str, str]  # isp, scope type, scope, signal
 Scope = tuple[str, str, str]
 Where = tuple[str, str, str, str]
 """Provider ("" for elsewhere), sending address, job, queue of a record."""
@@ -130,41 +141,79 @@ class Accepted:
 NOTHING: Final = Accepted()
 
 
+Event = tuple[int, Where, int, str, str, str, int]
+"""An outcome as it is counted: second, where, code, and of a reply recipient, rule ("" if there was none) and class;
+last `Outcome.waited_s`."""
+
+
 @attrs.define(slots=True, eq=False)
 class _Cell:
-    """The places where mail of one `Where` is counted. `minute`: the last one counted since changes were taken."""
+    """The places where mail of one `Where` is counted, and where its replies are remembered."""
 
     isp: str
     streams: tuple[Stream, ...]
     walked: tuple[Stream, ...]
-    replied: tuple[Scope, ...]  # where replies are remembered
-    minute: int = -1
+    replied: tuple[Scope, ...]
+    told: dict[str, tuple[Told, ...]] = attrs.field(factory=dict)  # by reply rule
+
+
+class _Cells(dict[Where, _Cell]):
+    """Cells that have been met; another one is made."""
+
+    def __init__(self, make: Callable[[Where], _Cell]) -> None:
+        super().__init__()
+        self._make = make
+        self.streams: dict[Where, tuple[Stream, ...]] = _Streams(self)
+
+    def __missing__(self, where: Where) -> _Cell:
+        if len(self) >= CELLS_KEPT:
+            self.clear()
+            self.streams.clear()
+        cell = self[where] = self._make(where)
+        return cell
+
+
+class _Streams(dict[Where, tuple[Stream, ...]]):
+    def __init__(self, cells: _Cells) -> None:
+        super().__init__()
+        self._cells = cells
+
+    def __missing__(self, where: Where) -> tuple[Stream, ...]:
+        streams = self._cells[where].streams
+        self[where] = streams
+        return streams
 
 
 class SignalProcessor:
-    """Holds the state of all signals. Rebuilt from `StoredSignal` rows after a restart."""
+    """Holds the state of all signals. Rebuilt from `StoredSignal` rows after a restart.
+
+    Deliveries, most of all there is, move no alarm up. They are added up for a minute, by stream, until somebody asks
+    for a stream, something else is counted there, or another minute begins: `_firsts` and `_again` hold what is not
+    counted yet of minute `_minute`.
+    """
 
     def __init__(self, stored: Iterable[StoredSignal] = (), complaint_median: timedelta = COMPLAINT_MEDIAN) -> None:
         self._median_s = complaint_median.total_seconds()
         self._streams: dict[Scope, Stream] = {}
-        self._cells: dict[Where, _Cell] = {}
-        self._replies: dict[Key, dict[str, int]] = {}  # recipient -> last second; signal is reply:<rule>
-        self._said: dict[Scope, set[str]] = {}  # scope -> reply signals seen there
+        self._cells = _Cells(self._cell)
+        self._minute = -1
+        self._firsts: Counter[Stream] = Counter()
+        self._again: Counter[Stream] = Counter()
+        self._said: dict[Scope, dict[str, Told]] = {}  # scope -> replies seen there, by rule
         self._kinds: dict[str, str] = {}  # reply rule -> reply class
         self._scopes: dict[tuple[str, str], dict[str, None]] = {}  # (isp, scope type) -> scopes counted
         self._brands: dict[str, set[Isp]] = {}  # queue -> brands with mail in it
-        self._touched: set[_Cell] = set()
+        self._touched: set[Stream] = set()
         self._changed: set[Scope] = set()  # without those of `_touched`
         self._unshown: set[Scope] = set()
-        self._said_anew: set[Key] = set()
+        self._said_anew: set[Told] = set()
         self._slices: set[tuple[str, int]] = set()
         self._peaks: list[Stream] = []
         for row in stored:
             if row.signal.startswith("reply:"):
-                key = (row.isp, row.scope_type, row.scope, row.signal)
-                self._replies[key] = {str(who): int(at) for who, at in row.state["recipients"]}
-                self._said.setdefault(key[:3], set()).add(row.signal)
-                self._kinds[row.signal] = str(row.state["kind"])
+                rule = row.signal.removeprefix("reply:")
+                self._told((row.isp, row.scope_type, row.scope), rule, row.state["recipients"])
+                self._kinds[rule] = str(row.state["kind"])
             elif row.signal == STATE:
                 scope = (row.isp, row.scope_type, row.scope)
                 self._keep(scope, Stream.from_state(scope, row.state, row.scope_type in WALKED))
@@ -177,35 +226,44 @@ class SignalProcessor:
             self._brands.setdefault(scope[2], set()).add(Isp(scope[0]))  # queues are counted for brands alone
         return stream
 
+    # -- counting
+
     def observe(self, outcomes: Sequence[Outcome], taken: Accepted = NOTHING) -> None:
         """Count outcomes, and deliveries in columns, each in order of time."""
+        self.take([one.event for one in outcomes], taken)
+
+    def take(self, events: Iterable[Event], taken: Accepted = NOTHING) -> None:
+        """The same as `observe`, of outcomes that are events already."""
         for stream in self._peaks:
             stream.looked()
         self._peaks.clear()
-        events: list[tuple[_Cell, int]] = []
+        rising: list[tuple[_Cell, int]] = []
         second, done = -1, 0
-        for one in outcomes:
-            at = int(one.at.timestamp())
+        for at, where, code, recipient, rule, kind, waited in events:
             if at != second:
-                if events:
-                    self._walk(events, second)
-                done = self._accept(taken, done, bisect_right(taken.seconds, at, done))
+                if rising:
+                    self._walk(rising, second)
+                if done < len(taken.seconds):
+                    done = self._accept(taken, done, bisect_right(taken.seconds, at, done))
                 second = at
-            code = one.code
-            cell = self._count((one.isp or "", one.ip, one.job, one.queue), at // 60, code, 1)
-            if one.waited_s:
-                count(cell.streams, at // 60, WAITED, one.waited_s)
-            if code != DELIVERED:
-                if code in EVENT or code == COMPLAINED:
-                    events.append((cell, code))
-                if one.reply_rule and one.kind is not OutcomeKind.CONNECTION:
-                    self._reply(cell, one, at)
-        if events:
-            self._walk(events, second)
-        self._accept(taken, done, len(taken.seconds))
-        for minute, waited in taken.waited.items():
-            for where, seconds in waited.items():
-                count((self._cells.get(where) or self._cell(where)).streams, minute, WAITED, seconds)
+            cell = self._count(where, at // 60, code)
+            if waited:
+                count(cell.streams, at // 60, WAITED, waited)
+            if code in EVENT or code == COMPLAINED:
+                rising.append((cell, code))
+            if rule:
+                self._kinds[rule] = kind
+                told = cell.told.get(rule) or self._told_in(cell, rule)
+                for one in told:
+                    one.add(recipient, at)
+                self._said_anew.update(told)
+        if rising:
+            self._walk(rising, second)
+        if done < len(taken.seconds):
+            self._accept(taken, done, len(taken.seconds))
+        for minute, by_where in taken.waited.items():
+            for where, seconds in by_where.items():
+                count(self._cells.streams[where], minute, WAITED, seconds)
 
     def _accept(self, taken: Accepted, start: int, stop: int) -> int:
         """Count a part of deliveries, a minute at a time; returns its end."""
@@ -214,36 +272,72 @@ class SignalProcessor:
             end = bisect_left(taken.seconds, 60 * minute + 60, start, stop)
             wheres, again = taken.wheres[start:end], taken.again[start:end]
             if any(again):
-                self.accepted(minute, Counter(compress(wheres, again)), first=False)
+                self.accept(minute, compress(wheres, again), first=False)
                 wheres = list(compress(wheres, [not one for one in again]))
-            self.accepted(minute, Counter(wheres), first=True)
+            self.accept(minute, wheres, first=True)
             start = end
         return stop
 
-    def accepted(self, minute: int, counts: Mapping[Where, int], *, first: bool) -> None:
-        """Count deliveries of one minute (since 1970) by where they were, `first` attempts or retries.
+    def accept(self, minute: int, wheres: Iterable[Where], *, first: bool) -> None:
+        """Count deliveries of one minute (since 1970), `first` attempts or retries.
 
         The same as to `observe` them one by one, but that peaks are kept: a delivery moves no alarm up.
         """
-        code = DELIVERED if first else DELIVERED + 1
-        for where, many in counts.items():
-            self._count(where, minute, code, many)
+        if minute != self._minute:
+            self._settle()
+            self._minute = minute
+        streams = chain.from_iterable(map(self._cells.streams.__getitem__, wheres))
+        (self._firsts if first else self._again).update(streams)
 
-    def _count(self, where: Where, minute: int, code: int, many: int) -> _Cell:
-        cell = self._cells.get(where) or self._cell(where)
-        if cell.minute != minute:
-            cell.minute = minute
-            self._touched.add(cell)
-            self._slices.add((cell.isp, minute // HISTORY_MINUTES))
-        count(cell.streams, minute, code, many)
+    def accepted(self, minute: int, counts: Mapping[Where, int], *, first: bool) -> None:
+        """The same by how many there were where."""
+        if minute != self._minute:
+            self._settle()
+            self._minute = minute
+        waiting = self._firsts if first else self._again
+        for where, many in counts.items():
+            for stream in self._cells.streams[where]:
+                waiting[stream] = waiting.get(stream, 0) + many
+
+    def _settle(self) -> None:
+        """Count the deliveries that wait for it."""
+        for code, waiting in ((DELIVERED, self._firsts), (DELIVERED + 1, self._again)):
+            if waiting:
+                for stream, many in waiting.items():
+                    self._deliver(stream, code, many)
+                waiting.clear()
+
+    def _settle_at(self, streams: Iterable[Stream]) -> None:
+        """Count those that wait at some streams."""
+        for code, waiting in ((DELIVERED, self._firsts), (DELIVERED + 1, self._again)):
+            if waiting:
+                for stream in streams:
+                    if many := waiting.pop(stream, 0):
+                        self._deliver(stream, code, many)
+
+    def _deliver(self, stream: Stream, code: int, many: int) -> None:
+        count((stream,), self._minute, code, many)
+        self._touched.add(stream)
+        if stream.scope[1] == "isp":
+            self._slices.add((stream.scope[0], self._minute // HISTORY_MINUTES))
+
+    def _count(self, where: Where, minute: int, code: int) -> _Cell:
+        cell = self._cells[where]
+        if minute != self._minute:
+            self._settle()
+        elif self._firsts or self._again:
+            self._settle_at(cell.streams)
+        self._touched.update(cell.streams)
+        self._slices.add((cell.isp, minute // HISTORY_MINUTES))
+        count(cell.streams, minute, code)
         return cell
 
-    def _walk(self, events: list[tuple[_Cell, int]], second: int) -> None:
-        for cell, code in events:
+    def _walk(self, rising: list[tuple[_Cell, int]], second: int) -> None:
+        for cell, code in rising:
             for stream in cell.walked:
-                if stream.complaint(second, self._median_s) if code == COMPLAINED else stream.event(EVENT[code]):
+                if stream.complaint(second, self._median_s) if code == COMPLAINED else stream.event(code):
                     self._peaks.append(stream)
-        events.clear()
+        rising.clear()
 
     def _cell(self, where: Where) -> _Cell:
         label, ip, job, queue = where
@@ -255,63 +349,67 @@ class SignalProcessor:
         streams = tuple(
             self._streams.get(scope) or self._keep(scope, Stream(scope, scope[1] in WALKED)) for scope in scopes
         )
-        cell = _Cell(
+        return _Cell(
             isp,
             streams,
             tuple(stream for stream in streams if stream.walked),
             tuple(scope for scope in scopes if scope[1] in ("isp", "host", "ip")),
         )
-        if len(self._cells) >= CELLS_KEPT:
-            self._cells.clear()
-        self._cells[where] = cell
-        return cell
 
     def _has_room(self, isp: str, kind: str, name: str) -> bool:
         """False for a name that is too long or one too many: an MTA's jobs may be named by anybody."""
         known = self._scopes.get((isp, kind), {})
         return name in known or (len(known) < SCOPES_KEPT and len(name) <= LONGEST_NAME)
 
-    def _reply(self, cell: _Cell, one: Outcome, second: int) -> None:
-        signal = f"reply:{one.reply_rule}"
-        self._kinds[signal] = one.reply_kind
-        for scope in cell.replied:
-            key = (*scope, signal)
-            recipients = self._replies.setdefault(key, {})
-            late = bool(recipients) and second < recipients[next(reversed(recipients))]
-            recipients.pop(one.recipient, None)  # who was told last stands last
-            recipients[one.recipient] = second
-            if len(recipients) > REPLIES_KEPT:  # what comes late must not push out what is new
-                del recipients[min(recipients, key=recipients.__getitem__) if late else next(iter(recipients))]
-            self._said.setdefault(scope, set()).add(signal)
-            self._said_anew.add(key)
+    def _told_in(self, cell: _Cell, rule: str) -> tuple[Told, ...]:
+        found = cell.told[rule] = tuple(self._told(scope, rule) for scope in cell.replied)
+        return found
+
+    def _told(self, scope: Scope, rule: str, recipients: Iterable[tuple[str, int]] = ()) -> Told:
+        there = self._said.setdefault(scope, {})
+        found = there.get(rule)
+        if found is None:
+            known = {str(who): int(at) for who, at in recipients}
+            found = there[rule] = Told(scope, rule, known)
+        return found
+
+    # -- reading
+
+    def _stream(self, isp: str, scope_type: str, scope: str) -> Stream | None:
+        """The stream of a place, with everything counted that has been handed in."""
+        stream = self._streams.get((isp, scope_type, scope))
+        if stream is not None and (self._firsts or self._again):
+            self._settle_at((stream,))
+        return stream
 
     def seen(self, isp: str, scope_type: str, scope: str, signal: Signal, seconds: int, now: datetime) -> Seen:
         """n and x in the last `seconds` before `now`: in whole minutes up to an hour, above in whole hours up to 24."""
-        stream = self._streams.get((isp, scope_type, scope))
+        stream = self._stream(isp, scope_type, scope)
         return figures(stream.inside(seconds, _minute(now)), signal) if stream else Seen()
 
     def since(self, isp: str, scope_type: str, scope: str, signal: Signal, at: datetime) -> Seen:
         """n and x in whole minutes after the one of `at`; more than an hour back, in whole hours after its own."""
-        stream = self._streams.get((isp, scope_type, scope))
+        stream = self._stream(isp, scope_type, scope)
         return figures(stream.since(_minute(at)), signal) if stream else Seen()
 
     def in_minutes(self, isp: str, scope_type: str, scope: str, signal: Signal, minutes: range) -> Seen:
         """n and x in these minutes (since 1970), as far as they are kept: an hour."""
-        stream = self._streams.get((isp, scope_type, scope))
+        stream = self._stream(isp, scope_type, scope)
         return figures(stream.total(minutes), signal) if stream else Seen()
 
     def statistic(self, isp: str, scope_type: str, scope: str, signal: Signal) -> int:
         """The CUSUM's S now, or its peak if the records observed last drove it over the alarm."""
-        stream = self._streams.get((isp, scope_type, scope))
+        stream = self._stream(isp, scope_type, scope)
         return stream.statistic(signal) if stream else 0
 
     def level(self, isp: str, scope_type: str, scope: str, signal: Signal) -> Cusum:
         """The CUSUM's level in force there, by the stream's volume."""
-        stream = self._streams.get((isp, scope_type, scope))
+        stream = self._stream(isp, scope_type, scope)
         return stream.alarm(signal) if stream and stream.walked else level_of(signal, 0)
 
     def plan(self, planned: Mapping[str, int]) -> None:
         """First attempts that lie ahead, by provider: a stream's level serves what is planned, not only what was."""
+        self._settle()
         for isp, types in list(self._scopes):
             if types == "isp":
                 stream = self._streams[(isp, "isp", isp)]
@@ -320,7 +418,7 @@ class SignalProcessor:
 
     def reset(self, isp: str, scope_type: str, scope: str, signals: Iterable[Signal] = tuple(TUNINGS)) -> None:
         """Start alarms afresh, after a decision has been taken on them or a restriction was released."""
-        stream = self._streams.get((isp, scope_type, scope))
+        stream = self._stream(isp, scope_type, scope)
         if stream:
             for signal in signals:
                 if stream.reset(signal):
@@ -362,12 +460,12 @@ class SignalProcessor:
         """Reply rule -> (reply class, distinct recipients in the last ten minutes)."""
         limit = int(now.timestamp()) - REPLY_WINDOW_S
         found: dict[str, tuple[str, int]] = {}
-        for signal in self._said.get((isp, scope_type, scope), ()):
-            recipients = self._replies[(isp, scope_type, scope, signal)]
-            count = sum(1 for at in recipients.values() if at > limit)
-            if count:
-                found[signal.removeprefix("reply:")] = (self._kinds.get(signal, ""), count)
+        for rule, told in self._said.get((isp, scope_type, scope), {}).items():
+            if told.newest > limit and (many := told.since(limit)):
+                found[rule] = (self._kinds.get(rule, ""), many)
         return found
+
+    # -- keeping
 
     def take_changes(self, now: datetime, *, shown: bool = True) -> tuple[list[StoredSignal], list[HistoryPoint]]:
         """The rows that changed since the last call, and the chart points they touch.
@@ -375,7 +473,8 @@ class SignalProcessor:
         `shown` False leaves out the rows that are for people (a backlog is being read, nobody looks at its every
         step): they come with the next call that has it.
         """
-        self._changed |= {stream.scope for cell in self._touched for stream in cell.streams}
+        self._settle()
+        self._changed |= {stream.scope for stream in self._touched}
         rows = [
             StoredSignal(*scope, STATE, 0, 0, 0, 0, self._streams[scope].state()) for scope in sorted(self._changed)
         ]
@@ -383,20 +482,21 @@ class SignalProcessor:
         if shown:
             rows += [row for scope in sorted(self._unshown) for row in self._rows(scope, now)]
             self._unshown.clear()
-        rows += [self._reply_row(key, now) for key in sorted(self._said_anew)]
+        limit = int(now.timestamp()) - REPLY_WINDOW_S
+        anew = sorted(self._said_anew, key=lambda told: (told.scope, told.rule))
+        rows += [self._reply_row(told, limit) for told in anew]
         points = [point for isp, number in sorted(self._slices) for point in self._slice(isp, number)]
         self._begin_changes()
         return rows, points
 
     def forget_changes(self, now: datetime) -> None:
         """For who stores nothing: what changed must not pile up, nor must replies that are over."""
-        for key in self._said_anew:
-            self._replies[key] = self._recent(key, now)
+        limit = int(now.timestamp()) - REPLY_WINDOW_S
+        for told in self._said_anew:
+            told.forget(limit)
         self._begin_changes()
 
     def _begin_changes(self) -> None:
-        for cell in self._touched:
-            cell.minute = -1
         self._touched.clear()
         self._changed.clear()
         self._said_anew.clear()
@@ -416,14 +516,11 @@ class SignalProcessor:
                 rows.append(StoredSignal(*scope, signal.value, window, seen.n, seen.x, s, {}))
         return rows
 
-    def _recent(self, key: Key, now: datetime) -> dict[str, int]:
-        limit = int(now.timestamp()) - REPLY_WINDOW_S
-        return {who: at for who, at in self._replies[key].items() if at > limit}
-
-    def _reply_row(self, key: Key, now: datetime) -> StoredSignal:
-        recent = self._replies[key] = self._recent(key, now)
-        state: dict[str, Any] = {"kind": self._kinds.get(key[3], ""), "recipients": list(recent.items())}
-        return StoredSignal(*key, REPLY_WINDOW_S, len(recent), len(recent), 0, state)
+    def _reply_row(self, told: Told, limit: int) -> StoredSignal:
+        told.forget(limit)
+        recent = list(told.recipients.items())
+        state: dict[str, Any] = {"kind": self._kinds.get(told.rule, ""), "recipients": recent}
+        return StoredSignal(*told.scope, f"reply:{told.rule}", REPLY_WINDOW_S, len(recent), len(recent), 0, state)
 
     def _slice(self, isp: str, number: int) -> list[HistoryPoint]:
         at = datetime.fromtimestamp(number * HISTORY_MINUTES * 60, UTC)

@@ -1,8 +1,8 @@
 """`Stream`: what is counted at one place (a provider, address, job, queue, or the host), and its alarms' walks.
 
 Decides how counts are kept: vectors of outcome codes by minute (an hour of them), by hour (a day) and by day (a
-month), so that one record costs an increment or two a place, and every rate is a sum over codes. How S walks is `walks`'
-business, which level it walks on `alarms`'.
+month), so that one record costs an increment or two a place, and every rate is a sum over codes. How S walks is the
+business of `walks`, which level it walks on that of `alarms`.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -16,6 +16,8 @@ from ignite_domain.governance.walks import ComplaintWalk, Walk
 from ignite_domain.governance.words import Signal
 
 KEPT_MINUTES: Final = 60
+CHARTED: Final = 8
+"""Minutes kept longer, so that a late record's point on a chart can be made anew."""
 KEPT_HOURS: Final = 24
 KEPT_DAYS: Final = 30
 FINE_COHORTS: Final = 24 * 6
@@ -121,11 +123,19 @@ class Stream:
             self._over[old] = self.now
         self.minute = minute
         self.now = self.minutes[minute] = [0] * WIDTH
-        self._past = {}
-        while len(self.minutes) > KEPT_MINUTES + 1:  # one that came late may stand behind newer ones, and goes later
-            del self.minutes[next(iter(self.minutes))]
+        if self._past:
+            self._past.clear()
+        self._forget_minutes(minute - KEPT_MINUTES - CHARTED)
         if old // 60 != minute // 60:
             self._begin_hour(minute)
+
+    def _forget_minutes(self, before: int) -> None:
+        minutes = self.minutes
+        while (oldest := next(iter(minutes))) < before:
+            del minutes[oldest]
+        if len(minutes) > KEPT_MINUTES + 2 * CHARTED:  # some came late and stand behind newer ones
+            for gone in [minute for minute in minutes if minute < before]:
+                del minutes[gone]
 
     def _begin_hour(self, minute: int) -> None:
         self._settle()
@@ -145,7 +155,7 @@ class Stream:
     def late(self, minute: int, code: int, many: int) -> None:
         """Count records of an earlier minute: in its own windows if they are still kept."""
         self._attempted(code, many)
-        self._past = {}
+        self._past.clear()
         if minute in self._over:
             self._over[minute][code] += many
             return
@@ -249,14 +259,14 @@ class Stream:
         return self._with_now(self._hours_after(first), self.minute // 60 > first)
 
     def _with_now(self, past: Vector, current: bool) -> Vector:
-        return list(map(add, past, self.now)) if current and self.minute >= 0 else past
+        return list(map(add, past, self.now)) if current else past
 
     def _minutes_after(self, first: int) -> Vector:
         """The minutes after `first`, without the current one. Known until the next minute begins: many ask."""
         found = self._past.get((60, first))
         if found is None:
             vectors = [vector for at, vector in self.minutes.items() if at > first and at != self.minute]
-            found = self._past[(60, first)] = _sum(vectors)
+            found = self._keep((60, first), _sum(vectors))
         return found
 
     def _hours_after(self, first: int) -> Vector:
@@ -264,7 +274,13 @@ class Stream:
         found = self._past.get((3600, first))
         if found is None:
             self._settle()
-            found = self._past[(3600, first)] = _sum([vector for at, vector in self.hours.items() if at > first])
+            found = self._keep((3600, first), _sum([vector for at, vector in self.hours.items() if at > first]))
+        return found
+
+    def _keep(self, key: tuple[int, int], found: Vector) -> Vector:
+        if len(self._past) > 16:
+            self._past.clear()
+        self._past[key] = found
         return found
 
     def since(self, minute: int) -> Vector:

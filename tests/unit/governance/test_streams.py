@@ -13,7 +13,8 @@ from governance_streams import START, outcome, steady
 from ignite_domain.governance.alarms import level_of
 from ignite_domain.governance.ports import StoredSignal
 from ignite_domain.governance.signals import Outcome, OutcomeKind, SignalProcessor
-from ignite_domain.governance.streams import ComplaintWalk, Stream
+from ignite_domain.governance.streams import Stream
+from ignite_domain.governance.walks import ComplaintWalk
 from ignite_domain.governance.words import Signal
 from ignite_domain.inference import lattice_cusum
 
