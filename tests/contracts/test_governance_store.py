@@ -24,6 +24,7 @@ from ignite_domain.governance.ports import (
     StoredSignal,
     Strike,
     Suppressing,
+    Taken,
 )
 from ignite_domain.governance.reported import ReportedRate
 from ignite_domain.governance.words import Action, AgentKind, Decision, DecisionStatus, Mode, TargetType
@@ -274,3 +275,50 @@ async def test_a_reported_rate_counts_for_its_day_and_not_before(room: Room) -> 
     found = await room.store.reported(date(2026, 11, 1))
     assert {isp: (one.day, one.rate) for isp, one in found.items()} == {"gmail": (date(2026, 11, 1), 0.002)}
     assert await room.store.reported(date(2026, 11, 2)) == {}
+
+
+async def taken_of(store: GovernanceStore, *numbers: int) -> Taken:
+    """These rows, as delivered, with what the store knows of them."""
+    found = Taken()
+    for group in await store.groups(numbers):
+        for send, person in zip(group.sends, group.people, strict=True):
+            for column, value in zip(
+                (found.sends, found.people, found.at, found.of), (send, person, NOW, group), strict=True
+            ):
+                column.append(value)  # type: ignore[attr-defined]
+    return found
+
+
+async def test_rows_that_share_everything_come_as_one_group_or_as_several_alike(room: Room) -> None:
+    groups = await room.store.groups([1, 2, 3, 99])
+    assert sorted(one for group in groups for one in group.sends) == [1, 2, 3]
+    assert sorted(one for group in groups for one in group.people) == [1, 2, 3]
+    facts = await room.store.sends([1, 2, 3], [])
+    assert {one for group in groups for one in group.facts()} == set(facts.values())
+
+
+async def test_deliveries_are_events_at_once_and_marks_and_scores_when_they_are_settled(room: Room) -> None:
+    await room.store.save(Step(NOW, taken=await taken_of(room.store, 1, 3)))
+    await room.store.save(Step(NOW, taken=await taken_of(room.store, 2)))
+    assert [await room.store.settle() for _ in range(3)] == [2, 1, 0]
+    assert [await room.outcome(number) for number in (1, 2, 3)] == ["delivered"] * 3
+    assert [(await room.person(number))[0] for number in (1, 2, 3)] == [0.75] * 3
+    assert {one.attempts for one in (await room.store.sends([1, 2, 3], [])).values()} == {1}
+    assert not any(group.fresh for group in await room.store.groups([1, 2, 3]))
+
+
+async def test_what_the_log_said_later_of_a_delivered_message_stays_when_it_is_settled(room: Room) -> None:
+    known = True
+    await room.store.save(Step(NOW, marks=[SendMark(2, "deferred", 1, NOW, known)]))
+    await room.store.save(Step(NOW, taken=await taken_of(room.store, 1, 2)))
+    await room.store.save(
+        Step(
+            LATER,
+            marks=[SendMark(1, "complained", 0, LATER, known)],
+            falls=[Fall(1, MD5[0], "complained", LATER)],
+        )
+    )
+    assert await room.store.settle() == 2
+    assert [await room.outcome(number) for number in (1, 2)] == ["complained", "delivered"]
+    assert (await room.person(1))[0] == 0.0
+    assert (await room.store.sends([2], []))[2].attempts == 2

@@ -105,6 +105,9 @@ on conflict (isp, agent) do update set mode = excluded.mode, state = excluded.st
 """
 
 
+# A backlog lies in its files: a step that a crash of the server loses, with its position, is read again. Whatever is
+# committed afterwards by anybody makes it durable too.
+_LAZILY: Final = "set local synchronous_commit = off"
 _PROGRESS: Final = """
 insert into mailing_engine_progress (read_until) values (%s)
 on conflict (sole) do update set read_until = greatest(mailing_engine_progress.read_until, excluded.read_until)
@@ -199,6 +202,8 @@ class PostgresGovernanceStore:
         async with transaction(self._pool) as conn:
             if step.read_until is not None:
                 await conn.execute(_PROGRESS, (step.read_until,))
+            elif step.taken:
+                await conn.execute(_LAZILY)
             if step.receipts:
                 await conn.execute(_RECEIPTS)
             await _feeds(conn, step)

@@ -18,13 +18,13 @@ import structlog
 
 from ignite_app.clock import Clock
 from ignite_app.settings import GovernanceSettings, PmtaSettings
-from ignite_app.workers.read_ahead import ReadAhead, Reading
+from ignite_app.workers.read_ahead import MANY, ReadAhead, Reading
 from ignite_domain.errors import BadInput
 from ignite_domain.governance.accounting import Rejected, read
 from ignite_domain.governance.ingestor import Gatherer, Ingestor
 from ignite_domain.governance.modes import ModesStore
 from ignite_domain.governance.orchestrator import Orchestrator
-from ignite_domain.governance.ports import AccountingFeed, GovernanceStore
+from ignite_domain.governance.ports import AccountingFeed, GovernanceStore, Step
 from ignite_domain.governance.rules import Rule
 from ignite_domain.governance.signals import COMPLAINT_MEDIAN, SignalProcessor
 from ignite_domain.governance.tally import Tally
@@ -32,8 +32,10 @@ from ignite_domain.governance.tallying import tally
 from ignite_domain.governance.words import AgentKind, Mode
 
 log = structlog.get_logger("ignite.ingest")
-BATCH: Final = 10_000
+BATCH: Final = 20_000
 """Lines a step: no more people are locked at once."""
+PUT_OFF: Final = 50
+"""Steps of a backlog that are governed before the ledger and the scores begin to follow them: a million lines."""
 PLAN_EVERY: Final = timedelta(hours=1)
 """How often alarm levels look at the mail that waits: a level serves 30 days of it."""
 MAIN: Final = ""
@@ -83,6 +85,7 @@ class IngestWorker:
         self._gatherer = Gatherer(store, frozenset(cold.values()), suppress_foreign)
         self._ahead = ReadAhead(feed, self._gatherer, clock, batch)
         self._settling: asyncio.Task[None] | None = None
+        self._unsettled = 0  # steps of the backlog that is being read
         self._store = store
         self._orchestrator = orchestrator
         self._modes = modes
@@ -118,7 +121,8 @@ class IngestWorker:
         # mail goes to the main host, so only its log counts, where it has a place of its own.
         unread = MAIN in reading.failures if MAIN in self._feed.hosts else bool(reading.failures)
         caught_up = reading.lines < self._ahead.limit and not unread
-        step = await ingestor.follow(reading.gathered, now, caught_up=caught_up, tally=told)
+        step = await ingestor.decide(reading.gathered, now, caught_up=caught_up, tally=told)
+        await self._save(step, ingestor)
         self._ingestor = ingestor
         await self._settle(caught_up=caught_up)
         for position, _, rejected in step.positions:
@@ -144,14 +148,27 @@ class IngestWorker:
             )
         return reading.lines
 
+    async def _save(self, step: Step, ingestor: Ingestor) -> None:
+        """Save a step; what was read ahead is counted meanwhile."""
+        saving = asyncio.create_task(self._store.save(step))
+        try:
+            ahead = await self._ahead.ready()
+            if ahead is not None and ahead.lines >= MANY:
+                await asyncio.to_thread(ingestor.observe, ahead.gathered)
+        except BaseException:
+            saving.cancel()
+            raise
+        await saving
+
     async def _settle(self, *, caught_up: bool) -> None:
         """Let the ledger and the scores follow: at once while the log is quiet, behind it while it is not."""
+        self._unsettled = 0 if caught_up else self._unsettled + 1
         if self._settling is not None and (caught_up or self._settling.done()):
             settling, self._settling = self._settling, None
             await settling
         if caught_up:
             await self._settle_all()
-        elif self._settling is None:
+        elif self._settling is None and self._unsettled >= PUT_OFF:
             self._settling = asyncio.create_task(self._settle_all())
 
     async def _settle_all(self) -> None:

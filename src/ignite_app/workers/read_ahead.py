@@ -61,6 +61,13 @@ class ReadAhead:
             self._ahead = asyncio.create_task(self._read(self._from, ahead.gathered.told))
         return ahead
 
+    async def ready(self) -> Reading | None:
+        """What is being read ahead, once it has been; None if nothing is, or it failed. It stays to be read."""
+        if self._ahead is None:
+            return None
+        await asyncio.wait([self._ahead])
+        return None if self._ahead.cancelled() or self._ahead.exception() else self._ahead.result()
+
     async def close(self) -> None:
         """Wait for what is being read, and let go of it and of the feed."""
         await self._taken()

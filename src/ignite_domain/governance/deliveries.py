@@ -6,7 +6,7 @@ Decides nothing about what a delivery means.
 """
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import compress
 from operator import itemgetter
@@ -83,97 +83,130 @@ def _chained(columns: tuple[list[Any], ...]) -> list[Any]:
 
 
 class BulkReader(LineReader):
-    """A `LineReader` whose `deliveries` are put aside in columns: they are not among the entries it returns, but
-    count towards its limit."""
+    """A `LineReader` whose `deliveries` are put aside in columns: they are not among the entries that `take` returns,
+    but count towards its limit."""
 
     def __init__(self, header: str = "", line: int = 0, *, inside: bool = False) -> None:
         self.deliveries = Deliveries()
-        self._cells: Callable[[list[str]], Any] | None = None
+        self._where: list[int] = []  # the columns of `_FIELDS`; −1 for one that the file has not
         super().__init__(header, line, inside=inside)
 
-    def scan(
-        self, lines: Sequence[str], sizes: Sequence[int], *, final: bool, limit: int = 1 << 62
-    ) -> tuple[list[Entry], int]:
+    def take(self, data: bytes, *, final: bool = False, limit: int = 1 << 62) -> tuple[list[Entry], int]:
+        raw = data.split(b"\n")
+        tail = raw.pop()
         entries: list[Entry] = []
-        before, at, size = len(self.deliveries), 0, AT_ONCE
-        while at < len(lines) and (room := limit - len(entries) - len(self.deliveries) + before) > 0:
-            stop = min(at + size, at + room, len(lines))
-            if stop - at >= FEW and self._block(lines[at:stop], sizes[at:stop], entries):
+        before, at, done, size = len(self.deliveries), 0, 0, AT_ONCE
+        while (room := limit - len(entries) - len(self.deliveries) + before) > 0:
+            stop = min(at + size, at + room, len(raw))
+            if stop - at >= FEW and self._block(raw[at:stop], entries):
+                done += sum(map(len, raw[at:stop])) + stop - at
                 at, size = stop, min(AT_ONCE, 4 * size)
                 continue
             if stop - at > 4 * FEW:  # look for the unusual line in a smaller block
                 size = (stop - at) // 4
                 continue
-            some = slice(at, at + 2 * AT_ONCE)
-            found, used = super().scan(
-                lines[some], sizes[some], final=final and some.stop >= len(lines), limit=stop - at
-            )
-            if not used:  # a record of more lines than that, or one whose end is not there
-                found, used = super().scan(lines[at:], sizes[at:], final=final, limit=stop - at)
-            entries += found
-            at += used
-            if not used:
+            if at == len(raw) and not (final or len(tail) > LONGEST):
                 break
-        return entries, at
+            # a few lines the careful way; all there is if their record is longer, or at the end of it
+            line, ahead = self.line, raw[at : at + AT_ONCE]
+            some = data[done : done + sum(map(len, ahead)) + len(ahead)] if at + AT_ONCE < len(raw) else data[done:]
+            found, used = super().take(some, final=final and len(some) == len(data) - done, limit=max(1, stop - at))
+            if not used and len(some) < len(data) - done:
+                found, used = super().take(data[done:], final=final, limit=max(1, stop - at))
+            entries += found
+            done += used
+            at += self.line - line
+            if not used or at > len(raw):
+                break
+        return entries, done
 
     def _learn(self, cells: Sequence[str], text: str) -> None:
         super()._learn(cells, text)
         where = column_of(cells)
-        # a column that the file has not is the empty cell that is put behind the last one
-        picked = [where.get(name, len(cells)) for name in _FIELDS]
-        self._cells = itemgetter(*picked) if "timelogged" in where else None
-        self._short = len(cells) in picked
+        self._where = [where.get(name, -1) for name in _FIELDS]
 
-    def _block(self, lines: Sequence[str], sizes: Sequence[int], entries: list[Entry]) -> bool:
+    def _block(self, raw: Sequence[bytes], entries: list[Entry]) -> bool:
         """Take whole lines; False, and nothing taken, if one of them is more or less than a record of a known type."""
-        if self._cells is None or max(sizes) > LONGEST:
+        if not self._where or self._where[0] < 0 or self.inside or max(map(len, raw)) > LONGEST:
             return False
-        rows = _rows(lines)
-        if rows is None or set(map(len, rows)) != {self._width}:
+        table = _Table.of(raw, self._width)
+        if table is None:
             return False
-        kinds = [row[0] for row in rows]
+        kinds = table.column(0)
         if not _KNOWN.issuperset(kinds):
             return False
         base, of = self.line + 1, kinds.count("d")
-        delivered = rows if of == len(rows) else [row for row in rows if row[0] == "d"]
-        numbers = range(base, base + len(rows))
-        if of and not self._columns(delivered, [n for n, kind in zip(numbers, kinds, strict=True) if kind == "d"]):
+        if of and not self._columns(table, base, None if of == len(kinds) else [kind == "d" for kind in kinds]):
             return False
-        if of < len(rows):
-            for at, row in enumerate(rows):
-                if row[0] != "d":
+        if of < len(kinds):
+            for at, kind in enumerate(kinds):
+                if kind != "d":
                     self.line = base + at - 1
-                    found = self._entry(row, lines, at, at + 1)
+                    found = self._entry(table.row(at), (), 0, 0)
                     if found is not None:
                         entries.append(found)
-        self.line = base + len(rows) - 1
+        self.line = base + len(kinds) - 1
         return True
 
-    def _columns(self, rows: list[list[str]], numbers: list[int]) -> bool:
-        assert self._cells is not None
-        if self._short:
-            for row in rows:
-                row.append("")
-        logged, queued, *texts = zip(*map(self._cells, rows), strict=True)
-        times = list(map(parse_time, logged))
+    def _columns(self, table: "_Table", base: int, wanted: list[bool] | None) -> bool:
+        """Put deliveries (those `wanted`) aside; False if one has no time."""
+        found: list[Sequence[Any]] = [range(base, base + len(table))]
+        found += [table.column(at) if at >= 0 else [""] * len(table) for at in self._where]
+        if wanted is not None:
+            found = [list(compress(column, wanted)) for column in found]
+        times = list(map(parse_time, found[1]))
         if None in times:
             return False
-        into = self.deliveries
-        found: tuple[Iterable[Any], ...] = (numbers, times, map(parse_time, queued), *texts)
-        for column, values in zip(into.columns, found, strict=True):
+        found[1], found[2] = times, list(map(parse_time, found[2]))
+        for column, values in zip(self.deliveries.columns, found, strict=True):
             column.extend(values)
         return True
 
 
-def _rows(lines: Sequence[str]) -> list[list[str]] | None:
-    """The cells of lines that are a record each; None if some are not, or hold what must be looked at closely."""
-    text = "".join(lines)
-    if "\0" in text:
-        return None
-    if '"' not in text and "\r" not in text.replace("\r\n", "\n"):
-        return [line.rstrip("\r\n").split(",") for line in lines]
-    try:
-        rows = list(csv.reader(lines, strict=True))
-    except csv.Error:
-        return None
-    return rows if len(rows) == len(lines) else None
+@attrs.frozen
+class _Table:
+    """Cells of lines that are a record each, and have `width` of them."""
+
+    cells: Sequence[str]  # all of them, one behind each line that is its end
+    rows: Sequence[list[str]]  # or by line
+    width: int
+
+    @classmethod
+    def of(cls, raw: Sequence[bytes], width: int) -> "_Table | None":
+        """None if one of the lines is no such record, or must be looked at closely."""
+        try:
+            text = b",\n,".join(raw).decode()
+        except UnicodeDecodeError:
+            return None
+        if "\0" in text:
+            return None
+        if '"' in text:
+            return cls._quoted(raw, width)
+        if "\r" in text:
+            text = text.removesuffix("\r").replace("\r,\n,", ",\n,")
+            if "\r" in text:
+                return None
+        cells = f"{text},\n".split(",")
+        ends = cells[width :: width + 1]
+        fit = len(cells) == len(raw) * (width + 1) and ends.count("\n") == len(raw)
+        return cls(cells, (), width) if fit else None
+
+    @classmethod
+    def _quoted(cls, raw: Sequence[bytes], width: int) -> "_Table | None":
+        try:
+            rows = list(csv.reader([f"{line.decode()}\n" for line in raw], strict=True))
+        except csv.Error:
+            return None
+        return cls((), rows, width) if len(rows) == len(raw) and {*map(len, rows)} == {width} else None
+
+    def __len__(self) -> int:
+        return len(self.rows) or len(self.cells) // (self.width + 1)
+
+    def column(self, at: int) -> list[str]:
+        return list(map(itemgetter(at), self.rows)) if self.rows else list(self.cells[at :: self.width + 1])
+
+    def row(self, at: int) -> list[str]:
+        if self.rows:
+            return self.rows[at]
+        start = at * (self.width + 1)
+        return list(self.cells[start : start + self.width])

@@ -90,6 +90,7 @@ class Ingestor:
     reported: Mapping[str, ReportedRate] = attrs.field(factory=dict)
     rules: Mapping[AgentKind, Sequence[Rule]] = BY_AGENT
     _shown: datetime | None = attrs.field(default=None, init=False)
+    _observed: Gathered | None = attrs.field(default=None, init=False)
 
     @property
     def store(self) -> GovernanceStore:
@@ -103,13 +104,22 @@ class Ingestor:
         `now` must be read before the feed is; `caught_up`: the feed had no more than this. `tally`, what the logs
         tell about themselves, is saved with the step.
         """
-        return await self.follow(await self.gatherer.gather(batches, now), now, caught_up=caught_up, tally=tally)
+        gathered = await self.gatherer.gather(batches, now)
+        step = await self.decide(gathered, now, caught_up=caught_up, tally=tally)
+        await self.store.save(step)
+        return step
 
-    async def follow(self, gathered: "Gathered", now: datetime, *, caught_up: bool, tally: Tally | None = None) -> Step:
-        """The rest of that, once it is gathered what the records say."""
+    def observe(self, gathered: Gathered) -> None:
+        """Count what was gathered, once: it may be done ahead, while the step before is being saved."""
+        if self._observed is not gathered:
+            self.signals.observe(gathered.told.outcomes, gathered.told.accepted)
+            self._observed = gathered
+
+    async def decide(self, gathered: Gathered, now: datetime, *, caught_up: bool, tally: Tally | None = None) -> Step:
+        """The step that follows from what was gathered; all before it has been saved, and it is to be saved next."""
         heard, told = gathered.heard, gathered.told
         standing = await self.store.standing()
-        self.signals.observe(told.outcomes, told.accepted)
+        self.observe(gathered)
         read_to = None if caught_up else heard.last
         view = View(self.signals, self.cold, now, read_to, self.rules, self.reported)
         looking = (*all_agents(), HOST_WATCH) if now - view.edge <= STALE else ()
@@ -121,7 +131,7 @@ class Ingestor:
         shown = caught_up and (due or heard.last is None)
         self._shown = now if shown else self._shown
         signals, history = self.signals.take_changes(now, shown=shown)
-        step = Step(
+        return Step(
             now=now,
             read_until=now if caught_up else None,
             receipts=any(record.type == "r" for record in heard.records),
@@ -143,8 +153,6 @@ class Ingestor:
             warmup=told.warmup,
             tally=tally,
         )
-        await self.store.save(step)
-        return step
 
     def _states(
         self, wishes: Mapping[Agent, Sequence[Decision]], settled: Settled, standing: Sequence[Decision], view: View

@@ -13,7 +13,7 @@ from ignite_domain.governance.deliveries import FEW, BulkReader
 from ignite_domain.governance.ingestor import Gatherer, Ingestor
 from ignite_domain.governance.orchestrator import Orchestrator
 from ignite_domain.governance.ports import FeedBatch, Position, SendFacts
-from ignite_domain.governance.signals import SignalProcessor
+from ignite_domain.governance.signals import Accepted, SignalProcessor
 from ignite_domain.governance.words import Mode
 from ignite_domain.isps import Isp
 
@@ -141,6 +141,36 @@ async def test_what_is_gathered_in_columns_is_what_is_gathered_one_by_one(files:
     assert (fast.ledger, fast.people, fast.suppressed) == (slow_store.ledger, slow_store.people, slow_store.suppressed)
     assert fast.outcomes == slow_store.outcomes
     assert states(fast_signals) == states(slow_signals)
+
+
+@given(st.lists(plain_line(), min_size=FEW, max_size=60), st.lists(plain_line(), min_size=FEW, max_size=60))
+async def test_what_is_gathered_ahead_of_a_step_being_saved_is_what_is_gathered_after_it(
+    first: list[str], second: list[str]
+) -> None:
+    """But for a message that the log calls delivered twice: see `Known.after`."""
+    batches = []
+    for number, lines in enumerate((first, second)):
+        reader = BulkReader()
+        entries, _ = reader.take((HEADER + "".join(lines)).encode())
+        batches.append([FeedBatch(Position(f"f{number}", "f"), entries, reader.deliveries)])
+    store = store_with_mail()
+    gatherer = Gatherer(store, frozenset())
+    before = await gatherer.gather(batches[0], NOW)
+    ahead = await gatherer.gather(batches[1], NOW, before.told)
+    ingestor = Ingestor(gatherer, Orchestrator(lambda kind, isp: Mode.OBSERVE), SignalProcessor(), {})
+    await store.save(await ingestor.decide(before, NOW, caught_up=False))
+    after = await gatherer.gather(batches[1], NOW)
+    assert ahead.told.outcomes == after.told.outcomes
+    assert sorted(ahead.told.marks) == sorted(after.told.marks)
+    assert ahead.told.suppressions == after.told.suppressions
+    assert ahead.told.strikes == after.told.strikes
+    assert places(ahead.told.accepted) == places(after.told.accepted)
+    assert sorted(ahead.told.taken.sends) == sorted(after.told.taken.sends)
+
+
+def places(accepted: Accepted) -> list[object]:
+    again = accepted.again or [False] * len(accepted.seconds)
+    return list(zip(accepted.seconds, accepted.wheres, again, strict=True))
 
 
 def states(signals: SignalProcessor) -> list[object]:
