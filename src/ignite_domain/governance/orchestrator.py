@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 
 from ignite_domain.governance.approvals import ask, overdue
-from ignite_domain.governance.modes import ACTS, Key, ModeOf, StopOf, key_of
+from ignite_domain.governance.modes import ACTS, Key, ModeOf, StopOf, key_of, silenced
 from ignite_domain.governance.ports import RateStep, StatusChange
 from ignite_domain.governance.recovery import LEVERS, WayBack, scope_of, way_back
 from ignite_domain.governance.rules import MAX_LIFETIME, SIGNAL_OF
@@ -37,6 +37,9 @@ from ignite_domain.governance.words import (
 
 STOPS: Final = frozenset({Action.PAUSE_QUEUE, Action.DISABLE_SOURCE, Action.QUARANTINE_IP, Action.EMERGENCY_HALT})
 """Actions that stop mail; one agent may stop only so much of a host without a person."""
+STOPPED: Final = "stops"
+"""In the evidence of such a decision: the share of the host's attempts of an hour that it stops."""
+ROUNDING: Final = 0.0005
 COVERS_ALL: Final = frozenset({Action.EMERGENCY_HALT, Action.PAUSE_QUEUE})
 DWELL: Final = timedelta(minutes=10)
 MIN_EVENTS: Final = 5
@@ -93,9 +96,9 @@ class _Found:
 @attrs.frozen
 class Orchestrator:
     """`mode_of` says how far an agent may go, `stop_of` who stopped them; `max_stop_share` is the share of a host's
-    attempts per hour that one agent may stop without a person (emergency excepted); `steering` sets the rates of
-    throttles. `approval`: how long a person has to answer; None: nobody can be asked (a backtest), and what would
-    wait stays a plain proposal. `refused`: what agents may not wish again yet."""
+    attempts per hour that all stops of one agent may come to without a person (emergency excepted); `steering` sets
+    the rates of throttles. `approval`: how long a person has to answer; None: nobody can be asked (a backtest), and
+    what would wait stays a plain proposal. `refused`: what agents may not wish again yet."""
 
     mode_of: ModeOf
     max_stop_share: float = 0.25
@@ -123,34 +126,24 @@ class Orchestrator:
         edge = edge or now
         by_id = {one.id: one for one in standing}
 
-        def silenced(decision: Decision) -> str:
-            return self._silenced(decision, by_id.get(decision.parameters.get("of")))
+        def silent(decision: Decision) -> str:
+            return silenced(decision, by_id.get(decision.parameters.get("of")), self.mode_of, self.stop_of)
 
-        answered = overdue(standing, now, silenced)
+        answered = overdue(standing, now, silent)
         standing = answered.standing
         found = _Found(self.refused | {key_of(one) for one in answered.rejected}, changes=list(answered.changes))
-        acting = {one.id for one in standing if not silenced(one)}
+        acting = {one.id for one in standing if not silent(one)}
         steerable = [one for one in standing if not awaits(one)]
         steps = [step for step in self.steering.steer(steerable, signals, edge) if step.decision_id in acting]
         standing = _with_rates(standing, steps)
         back = way_back(
-            standing, signals, now, self.steering, edge, self.dwell, silenced, lambda one: _still_wanted(one, wishes)
+            standing, signals, now, self.steering, edge, self.dwell, silent, lambda one: _still_wanted(one, wishes)
         )
         self._loosen(back, by_id, now, found)
         alive = [one for one in standing if one.id not in back.ended]
         for wish in sorted(wishes, key=_rank):
             self._settle_one(wish, alive, signals, now, edge, lately, found)
         return Settled(tuple(found.new), tuple(found.changes), tuple(steps))
-
-    def _silenced(self, decision: Decision, of: Decision | None) -> str:
-        """Why nothing may be done at the MTA about a decision now; "" if it may. What a person made, and the way back
-        from it, heeds stops alone."""
-        if why := self.stop_of(decision.isp):
-            return why
-        if is_persons(decision) or (of is not None and is_persons(of)):
-            return ""
-        mode = self.mode_of(decision.agent, decision.isp)
-        return "" if mode in ACTS else f"mode {mode}"
 
     def _loosen(self, back: WayBack, by_id: dict[int | None, Decision], now: datetime, found: _Found) -> None:
         """Take over what the end of lifetimes asks for; in mode approve each step of the way back waits for a person,
@@ -196,7 +189,9 @@ class Orchestrator:
             return  # something more restrictive holds there already
         if any(_explains(one, wish, signals) for one in standing):
             return  # what it saw is what that decision is about
-        status, note, safe = self._status(wish, mode, signals, now)
+        if _is_capped(wish):
+            wish = attrs.evolve(wish, evidence={**wish.evidence, STOPPED: _stop_share(wish, signals, now)})
+        status, note, safe = self._status(wish, mode, signals, here, now)
         if same and status is DecisionStatus.PROPOSED and safe is None:
             return  # its proposal stands already
         for one in same:
@@ -217,7 +212,7 @@ class Orchestrator:
         return attrs.evolve(wish, until=wish.at + min(life, MAX_LIFETIME))
 
     def _status(
-        self, wish: Decision, mode: Mode, signals: SignalProcessor, now: datetime
+        self, wish: Decision, mode: Mode, signals: SignalProcessor, here: Sequence[Decision], now: datetime
     ) -> tuple[DecisionStatus, str, OnDeadline | None]:
         """The status of a new decision, a note, and, if a person has to be asked, what silence means."""
         proposed = DecisionStatus.PROPOSED
@@ -230,10 +225,11 @@ class Orchestrator:
         if lever and (why := self.stop_of(wish.isp)):
             return proposed, f"{why}: decided and recorded, not acted on", None
         asking = mode in ACTS and self.approval is not None
-        if wish.action in STOPS and wish.agent is not AgentKind.EMERGENCY:
-            share = _stop_share(wish, signals, now)
-            if share > self.max_stop_share:
-                note = f"would stop {100 * share:.0f} % of the host's mail; a person must agree"
+        if _is_capped(wish):
+            own, already = wish.evidence[STOPPED], _stopped_by(wish, here, signals, now)
+            if own + already > self.max_stop_share + ROUNDING:
+                more = f", {100 * (own + already):.0f} % with what this agent stops already" if already else ""
+                note = f"would stop {100 * own:.0f} % of the host's mail{more}; a person must agree"
                 return proposed, note, OnDeadline.REJECT if asking else None
         if wish.action is Action.WARN or (not lever and mode is Mode.ACT):
             return DecisionStatus.APPLIED, "takes effect inside", None
@@ -265,12 +261,31 @@ def _with_rates(standing: Sequence[Decision], steps: Sequence[RateStep]) -> list
     ]
 
 
+def _is_capped(decision: Decision) -> bool:
+    """Whether it counts against the share of the host's mail that its agent may stop without a person."""
+    return decision.action in STOPS and decision.agent is not AgentKind.EMERGENCY
+
+
+def _stopped_by(wish: Decision, here: Sequence[Decision], signals: SignalProcessor, now: datetime) -> float:
+    """The share of the host's attempts that the wish's agent stops already, or will if nobody answers: each stop with
+    what it was when it was decided, because what is stopped attempts nothing. What people decided is theirs."""
+    stops = [one for one in here if _is_capped(one) and (one.agent, one.isp) == (wish.agent, wish.isp)]
+    counted = [
+        one
+        for one in stops
+        if one.by is None and (not _is_proposal(one) or (awaits(one) and one.on_deadline is OnDeadline.APPLY))
+    ]
+    return sum(
+        float(one.evidence[STOPPED]) if STOPPED in one.evidence else _stop_share(one, signals, now) for one in counted
+    )
+
+
 def _stop_share(wish: Decision, signals: SignalProcessor, now: datetime) -> float:
     label = wish.isp.value if wish.isp else ELSEWHERE
     scope = ("ip", wish.target) if wish.target_type is TargetType.IP else ("isp", label)
     part = signals.seen(label, *scope, Signal.ATTEMPT, 3600, now).n
     whole = signals.seen(HOST, "host", HOST, Signal.ATTEMPT, 3600, now).n
-    return part / whole if whole else 0.0
+    return round(part / whole, 4) if whole else 0.0
 
 
 def _covers(standing: Decision, wish: Decision) -> bool:

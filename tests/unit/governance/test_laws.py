@@ -16,6 +16,7 @@ from governance_streams import START, outcome
 from ignite_adapters.memory.pmta import MemoryPmta
 from ignite_domain.governance import desired as d
 from ignite_domain.governance import reconcile as r
+from ignite_domain.governance.approvals import after
 from ignite_domain.governance.commands import Verb
 from ignite_domain.governance.host_state import QUESTIONS, HostState, read
 from ignite_domain.governance.orchestrator import Orchestrator
@@ -152,6 +153,49 @@ def test_which_wish_wins_does_not_depend_on_who_speaks_first(wishes: list[Decisi
     alike = {(one.action, one.agent, one.target, one.isp) for one in wishes}
     if len(alike) == len(wishes):
         assert settled(shuffled) == settled(wishes)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.integers(1, 12), min_size=2, max_size=8),
+    st.lists(st.lists(st.integers(0, 7), max_size=8), min_size=1, max_size=5),
+    st.sampled_from((Mode.ACT, Mode.APPROVE)),
+)
+def test_no_agent_stops_more_than_a_quarter_of_the_host_without_a_person(
+    mail: list[int], rounds: list[list[int]], mode: Mode
+) -> None:
+    """Whatever it wishes, in whatever order and however often; in mode approve everybody keeps silent."""
+    signals = SignalProcessor()
+    ips = [f"192.0.2.{20 + number}" for number in range(len(mail))]
+    sent = [ip for ip, many in zip(ips, mail, strict=True) for _ in range(many)]
+    signals.observe([outcome(number, START, isp=Isp.GMAIL, ip=ip) for number, ip in enumerate(sent)])
+    desk = Orchestrator(lambda kind, isp: mode, approval=timedelta(minutes=5))
+    standing: list[Decision] = []
+    for number, wished in enumerate([*rounds, []]):
+        now = START + timedelta(minutes=2 + 6 * number)
+        wishes = [
+            Decision(
+                now,
+                now + 2 * HOUR,
+                Isp.GMAIL,
+                AgentKind.POOL,
+                Action.QUARANTINE_IP,
+                TargetType.IP,
+                ips[one],
+                "because",
+                "rule@1",
+                {"n": 1},
+            )
+            for one in wished
+            if one < len(ips)
+        ]
+        settled = desk.settle(wishes, standing, signals, now)
+        standing = after(standing, settled.changes)
+        standing += [
+            attrs.evolve(one, id=100 * number + place) for place, (one, _, _) in enumerate(settled.decisions, 1)
+        ]
+        stopped = {one.target for one in standing if one.status is DecisionStatus.APPROVED}
+        assert 4 * sum(many for ip, many in zip(ips, mail, strict=True) if ip in stopped) <= sum(mail)
 
 
 @settings(max_examples=150, deadline=None)

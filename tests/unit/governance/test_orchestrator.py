@@ -106,6 +106,50 @@ def test_one_agent_may_not_stop_more_than_a_quarter_of_the_host_without_a_person
     assert settle([halt], now=now, signals=signals).decisions[0][0].status is DecisionStatus.APPROVED
 
 
+def eight_addresses() -> SignalProcessor:
+    """Eight addresses, an eighth of the host's mail each: 80 attempts in nine minutes, all at Gmail."""
+    signals = SignalProcessor()
+    signals.observe([outcome(n, START + timedelta(seconds=7 * n), ip=f"192.0.2.{20 + n % 8}") for n in range(80)])
+    return signals
+
+
+def quarantines(*lasts: int, at: datetime) -> list[Decision]:
+    return [
+        wish(Action.QUARANTINE_IP, AgentKind.POOL, f"192.0.2.{last}", TargetType.IP, at, minutes=60) for last in lasts
+    ]
+
+
+def test_the_quarter_is_that_of_all_stops_of_an_agent_those_that_stand_and_those_of_the_step() -> None:
+    """An eighth each, by hand: two are a quarter and no more, the third would be 38 %."""
+    now, signals = START + timedelta(minutes=10), eight_addresses()
+    made = settle(quarantines(20, 21, 22, at=now), now=now, signals=signals).decisions
+    assert [d.status for d, _, _ in made] == [DecisionStatus.APPROVED] * 2 + [DecisionStatus.PROPOSED]
+    assert "38 %" in made[2][2]
+    stand = [standing(d, n) for n, (d, _, _) in enumerate(made[:2], 1)]
+    # two hours later what was stopped has attempted nothing for long, and still counts
+    later = START + timedelta(hours=2)
+    signals.observe([outcome(n, later - timedelta(minutes=5), ip=f"192.0.2.{22 + n % 6}") for n in range(60)])
+    stand = [attrs.evolve(one, until=later + timedelta(hours=1)) for one in stand]
+    (third,) = settle(quarantines(22, at=later), stand, later, signals).decisions
+    assert third[0].status is DecisionStatus.PROPOSED
+    assert "17 %" in third[2]
+    assert "42 %" in third[2]
+
+
+@pytest.mark.parametrize("whose", ["another agent's", "a person's", "approved by a person"])
+def test_stops_of_others_and_of_people_do_not_count_against_an_agents_quarter(whose: str) -> None:
+    now, signals = START + timedelta(minutes=10), eight_addresses()
+    stand = [standing(one, n) for n, one in enumerate(quarantines(20, 21, at=now), 1)]
+    change: dict[str, Any] = {
+        "another agent's": {"agent": AgentKind.REPUTATION, "action": Action.DISABLE_SOURCE},
+        "a person's": {"rule": "person@1", "by": "ann"},
+        "approved by a person": {"by": "ann"},
+    }[whose]
+    stand = [attrs.evolve(one, evidence={"stops": 0.125}, **change) for one in stand]
+    (made,) = settle(quarantines(22, at=now), stand, now, signals).decisions
+    assert made[0].status is DecisionStatus.APPROVED
+
+
 @pytest.mark.parametrize(
     ("bad", "why"),
     [
