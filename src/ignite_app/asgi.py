@@ -9,7 +9,6 @@ from litestar import Litestar
 from litestar.types import ASGIApp
 
 from ignite_adapters.postgres.migrate import pending
-from ignite_adapters.postgres.reading import ReadingRoom
 from ignite_app.container import Container
 from ignite_app.http import (
     accounting,
@@ -32,7 +31,6 @@ from ignite_app.http.app import HttpDeps, create_app
 from ignite_app.http.auth import Gatekeeper
 from ignite_app.http.campaigns import CampaignDeps
 from ignite_app.http.flows import FlowDeps
-from ignite_app.http.governance import GovernanceDeps
 from ignite_app.http.isp_pages import IspPageDeps
 from ignite_app.http.policy import PolicyDeps
 from ignite_app.http.reading import ReadingDeps
@@ -103,15 +101,7 @@ def application(container: Container) -> ASGIApp:
                         timedelta(hours=settings.governance.complaint_median_hours),
                     )
                 ),
-                *governance.routes(
-                    GovernanceDeps(
-                        container.modes(),
-                        container.persons(),
-                        ReadingRoom(container.pool()),
-                        clock,
-                        container.addresses(),
-                    )
-                ),
+                *governance.routes(container.people()),
                 *policy.routes(
                     PolicyDeps(container.policies(), trials, clock, from_file=bool(settings.governance.policy))
                 ),

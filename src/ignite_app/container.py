@@ -33,6 +33,7 @@ from ignite_adapters.postgres.modes import PostgresModesStore
 from ignite_adapters.postgres.persons import PostgresPersons
 from ignite_adapters.postgres.policies import PostgresPolicyStore
 from ignite_adapters.postgres.pushed import PushedFiles
+from ignite_adapters.postgres.reading import ReadingRoom
 from ignite_adapters.postgres.report import ReportReader
 from ignite_adapters.postgres.reported import ReportedRates
 from ignite_adapters.postgres.sends import PostgresSendLedger
@@ -47,8 +48,10 @@ from ignite_adapters.verifier import HttpAddressVerifier
 from ignite_app.clock import Clock
 from ignite_app.feeds import feeds_of
 from ignite_app.http.group_commit import GroupCommit
+from ignite_app.people import People
 from ignite_app.policies.in_force import PolicyInForce
 from ignite_app.settings import Settings, VmtaSettings
+from ignite_app.workers.approvals import ApprovalsWorker
 from ignite_app.workers.campaign import CampaignDriver
 from ignite_app.workers.execute import Executor
 from ignite_app.workers.flow import FlowWorker
@@ -141,6 +144,7 @@ class Container(containers.DeclarativeContainer):
     policies = providers.Factory(PostgresPolicyStore, pool)
     modes = providers.Factory(PostgresModesStore, pool, default_mode)
     persons = providers.Factory(PostgresPersons, pool)
+    people = providers.Factory(People, modes, persons, providers.Factory(ReadingRoom, pool), clock, addresses)
     flows = providers.Factory(PostgresFlowStore, pool)
     commands = providers.Factory(PostgresCommandStore, pool, settings.provided.pmta.host)
     controls = providers.Factory(PostgresInjectionControls, pool, addresses)
@@ -253,6 +257,9 @@ class Container(containers.DeclarativeContainer):
         base_rate=settings.provided.governance.queue_rate_per_hour,
         idle=settings.provided.governance.apply_poll_seconds,
     )
+    approvals = providers.Factory(
+        ApprovalsWorker, persons, modes, clock, poll_seconds=settings.provided.governance.apply_poll_seconds
+    )
     log_book = providers.Factory(LogBook, pool)
     alerts = providers.Factory(AlertStore, pool)
     reported = providers.Factory(ReportedRates, pool)
@@ -271,6 +278,7 @@ class Container(containers.DeclarativeContainer):
         quiet=providers.Callable(lambda s: timedelta(minutes=s.alerts.repeat_minutes), settings),
         desk=persons,
         modes=modes,
+        policies=policies,
     )
     limiters = providers.Factory(
         LimiterWatch,
@@ -299,6 +307,7 @@ WORKERS: dict[str, str] = {
     "learn": "learn",
     "flow": "flow",
     "ingest": "ingest",
+    "approvals": "approvals",
     "execute": "execute",
     "watch": "watch",
     "limiters": "limiters",

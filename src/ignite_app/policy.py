@@ -294,7 +294,9 @@ def _row(row: Row, fields: Mapping[Any, Any], note: Callable[..., None]) -> Row:
     for field, value in fields.items():
         read = FIELDS.get(field)
         if read is None:
-            note(f"there is no such field{_meant(field, FIELDS)}; there are {', '.join(FIELDS)}", row.rule.name, field)
+            note(
+                f"there is no such field{_meant(field, FIELDS)}; this rule has {', '.join(used)}", row.rule.name, field
+            )
         elif field not in used:
             note(
                 f"this rule does not look at it, so it would change nothing; it has {', '.join(used)}",

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -51,6 +52,61 @@ def test_status_names_the_21_steps(config: str, capsys: pytest.CaptureFixture[st
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[:21]] == list(STEP_NAMES)
     assert all(name in line for name, line in zip(STEP_NAMES.values(), lines, strict=False))
+
+
+def told(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
+    capsys.readouterr()
+    assert commanded(*words) == 0, capsys.readouterr().err
+    return json.loads(capsys.readouterr().out)
+
+
+def test_people_govern_from_the_terminal_as_they_do_over_http(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    by = ("--reason", "seen by eye", "--by", "ann", "--config", config, "--json")
+    state = told(capsys, "governance", "mode", "approve", "--agent", "pool", "--isp", "gmail", *by)
+    (line,) = state["modes"]
+    assert [line[key] for key in ("agent", "isp", "mode", "by", "reason")] == [
+        "pool", "gmail", "approve", "ann", "seen by eye",
+    ]  # fmt: skip
+    assert [one["isp"] for one in told(capsys, "governance", "stop", "yahoo", *by)["stops"]] == ["yahoo"]
+    assert told(capsys, "governance", "stop", *by)["stops"] != []
+    assert [one["isp"] for one in told(capsys, "governance", "go", *by)["stops"]] == ["yahoo"]
+    assert told(capsys, "governance", "mode", "default", "--agent", "pool", "--isp", "gmail", *by)["modes"] == []
+
+    halt = told(capsys, "governance", "decide", "emergency_halt", "--isp", "gmail", "--minutes", "45", *by)
+    assert [halt[key] for key in ("action", "target_type", "target", "by", "rule", "status")] == [
+        "emergency_halt", "isp", "gmail", "ann", "person@1", "approved",
+    ]  # fmt: skip
+    back = told(capsys, "governance", "release", str(halt["id"]), *by)
+    assert (back["action"], back["undoes"], back["by"]) == ("release", halt["id"], "ann")
+    assert told(capsys, "governance", "approvals", "--config", config, "--json") == []
+    assert told(capsys, "governance", "alerts", "--config", config, "--json") == []
+    assert commanded("governance", "modes", "--config", config) == 0
+    assert "STOPPED yahoo" in capsys.readouterr().out
+
+
+WRONG_WORDS = [
+    (("mode", "sometimes"), "mode: must be one of"),
+    (("stop", "web.de"), "isp: must be one of"),
+    (("decide", "quarantine_ip", "--isp", "gmail"), "name the TARGET of quarantine_ip: ip"),
+    (("decide", "warn", "gmail"), "action: must be one of"),
+    (("decide", "pause_job", "c9", "--isp", "gmail"), "target: no such job is known"),
+]
+
+
+@pytest.mark.parametrize(("words", "said"), WRONG_WORDS)
+def test_what_is_wrong_about_a_word_of_governance_is_told_and_exits_2(
+    config: str, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
+) -> None:
+    assert commanded("governance", *words, "--reason", "x", "--config", config) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_an_answer_to_what_is_not_there_could_not_be_done_and_one_needs_a_reason(
+    config: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert commanded("governance", "approve", "7", "--reason", "x", "--config", config) == 3
+    assert "there is no such decision" in capsys.readouterr().err
+    assert commanded("governance", "refuse", "7", "--config", config) == 2
 
 
 @pytest.mark.parametrize("command", ["migrate", "status", "work"])

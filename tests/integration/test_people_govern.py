@@ -31,6 +31,7 @@ from ignite_app.http.app import HttpDeps, create_app
 from ignite_app.http.auth import Gatekeeper
 from ignite_app.http.governance import GovernanceDeps
 from ignite_app.settings import Secret
+from ignite_app.workers.approvals import ApprovalsWorker
 from ignite_app.workers.execute import Executor
 from ignite_app.workers.ingest import IngestWorker
 from ignite_app.workers.watch import Watch
@@ -200,6 +201,42 @@ async def test_nobody_answers_no_record_comes_and_the_deadline_applies_the_restr
     one = await floor.throttle()
     assert (one["status"], one["by"]) == ("verified", None)
     assert floor.limited
+
+
+async def test_deadlines_fall_to_the_safe_side_while_no_ingest_worker_runs(floor: Floor) -> None:
+    await floor.refusals()
+    await floor.go()
+    (waiting,) = await floor.decisions("awaiting=true")
+    desk, modes = PostgresPersons(floor.pool), PostgresModesStore(floor.pool, floor.mode)
+    clocked: Any = floor.clock
+    worker = ApprovalsWorker(desk, modes, clocked, poll_seconds=15)
+    for _ in range(14):
+        floor.clock.advance(minutes=1)
+        await worker.step()
+    assert (await floor.call("GET", f"decisions/{waiting['id']}"))["awaits"]
+    floor.clock.advance(minutes=2)
+    await worker.step()
+    one = await floor.call("GET", f"decisions/{waiting['id']}")
+    assert (one["status"], one["by"]) == ("approved", None)
+    assert one["status_note"] == "nobody answered within 15 minutes; the safe side is to restrict"
+    while await floor.executor.step():
+        pass
+    assert floor.limited
+    await floor.go()  # the ingest worker is back, and has nothing to settle twice
+    again = await floor.call("GET", f"decisions/{waiting['id']}")
+    assert (again["status"], again["until"]) == ("verified", one["until"])
+
+
+async def test_what_waits_ends_with_a_stop_while_no_ingest_worker_runs(floor: Floor) -> None:
+    await floor.refusals()
+    await floor.go()
+    (waiting,) = await floor.decisions("awaiting=true")
+    await floor.call("POST", "governance/stop", {"isp": "gmail", **WHY})
+    clocked: Any = floor.clock
+    modes = PostgresModesStore(floor.pool, floor.mode)
+    await ApprovalsWorker(PostgresPersons(floor.pool), modes, clocked, poll_seconds=15).step()
+    one = await floor.call("GET", f"decisions/{waiting['id']}")
+    assert (one["status"], one["status_note"], one["awaits"]) == ("rejected", "a stop by ann at gmail", False)
 
 
 async def test_what_a_person_rejects_does_not_come_back_while_it_would_have_lived(floor: Floor) -> None:

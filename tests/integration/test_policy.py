@@ -88,7 +88,10 @@ async def test_a_change_is_a_version_with_author_and_reason_and_the_old_ones_are
     assert [told[name] for name in ("version", "by", "reason", "document")] == [1, "ann", "quieter", CHANGES]
     assert datetime.fromisoformat(told["at"]) - NOW < timedelta(hours=1)
     changed = {one["name"]: (one["id"], one["enabled"]) for one in told["rules"] if one["changed"]}
-    assert changed == {"bounce-flood": ("bounce-flood@1.1", True), "complaint-watch": ("complaint-watch@1.1", False)}
+    assert changed == {
+        "bounce-flood": ("bounce-flood@1.0001", True),
+        "complaint-watch": ("complaint-watch@1.0001", False),
+    }
     assert (await client.get("/api/v1/policy")).json() == told
     for document in ("", "unreachable: {z: 3}", CHANGES):
         version = (await client.get("/api/v1/policy")).json()["version"]
@@ -102,10 +105,27 @@ async def test_a_change_is_a_version_with_author_and_reason_and_the_old_ones_are
     assert rest["next"] is None
     in_force = (await client.get("/api/v1/rules")).json()["items"]
     assert {one["id"] for one in in_force} == {
-        "bounce-flood@1.4" if rule.name == "bounce-flood" else rule.id
+        "bounce-flood@1.0004" if rule.name == "bounce-flood" else rule.id
         for rule in RULES
         if rule.name != "complaint-watch"
     }
+
+
+async def test_a_change_is_told_on_the_live_feed_once(client: Client, pool: Pool) -> None:
+    assert (await put(client, CHANGES, 0)).status_code == 200
+    assert (await put(client, "", 0)).status_code == 409
+    async with pool.connection() as conn:
+        rows = await (await conn.execute("select type, isp, data from live_feed")).fetchall()
+    assert rows == [("policy", None, {"version": 1, "by": "ann", "reason": "quieter"})]
+
+
+async def test_an_id_keeps_its_length_while_versions_come(client: Client) -> None:
+    seen = set()
+    for version in range(12):
+        told = (await put(client, f"{CHANGES}# {version}\n", version)).json()
+        seen |= {one["id"] for one in told["rules"] if one["name"] == "bounce-flood"}
+    assert {len(one) for one in seen} == {len("bounce-flood@1.0001")}
+    assert len(seen) == 12
 
 
 async def test_who_changes_an_old_version_is_told_and_nothing_is_lost(client: Client) -> None:
@@ -207,7 +227,7 @@ async def test_a_running_worker_decides_by_the_new_version_at_its_next_step(clie
 
     assert await rules_of_dead_addresses_at("gmail.com", 10) == ["bounce-flood@1"]
     assert (await put(client, "bounce-flood: {at_least: 6}", 0)).status_code == 200
-    assert await rules_of_dead_addresses_at("yahoo.com", 12) == ["bounce-flood@1.1"]
+    assert await rules_of_dead_addresses_at("yahoo.com", 12) == ["bounce-flood@1.0001"]
     assert (await put(client, "bounce-flood: {enabled: false}", 1)).status_code == 200
     assert await rules_of_dead_addresses_at("comcast.net", 14) == []
     assert (await put(client, "", 2)).status_code == 200
@@ -330,6 +350,26 @@ async def test_one_backtest_at_a_time_and_none_outlives_the_server(pool: Pool, t
                 break
             await asyncio.sleep(0.02)
     assert [pid for pid in children if _lives(pid)] == []
+
+
+async def test_a_backtest_that_is_cancelled_ends_with_its_work_and_makes_room_for_the_next(
+    pool: Pool, tmp_path: Path
+) -> None:
+    endless(tmp_path)
+    async with AsyncTestClient(app_of(pool, Logs({"": tmp_path}), Clock.starting(NOW, 1.0))) as client:
+        client.headers.update(ANN)
+        for _ in range(2):
+            begun = await client.post("/api/v1/policy/backtest", json={"document": ""})
+            assert begun.status_code == 202
+            path = f"/api/v1/policy/backtest/{begun.json()['id']}"
+            while not (children := _children()):  # noqa: ASYNC110  # another process
+                await asyncio.sleep(0.02)
+            ended = await client.delete(path)
+            assert (ended.status_code, ended.json()["status"], ended.json()["error"]) == (200, "cancelled", None)
+            assert [pid for pid in children if _lives(pid)] == []
+            assert (await client.get(path)).json()["status"] == "cancelled"
+            assert (await client.delete(path)).json()["status"] == "cancelled"
+        assert (await client.delete("/api/v1/policy/backtest/1234")).status_code == 404
 
 
 def _children() -> list[int]:

@@ -19,7 +19,7 @@ Live = tuple[Any, str | None, dict[str, Any]]
 
 LIVE_COLUMNS: Final = (
     "id, isp, agent, action, target_type, target, status, reason, rule, mode, until, deadline, on_deadline, author, "
-    "author_reason, ended_at"
+    "author_reason, ended_at, status_note"
 )
 GOES_ON: Final = (DecisionStatus.PROPOSED, DecisionStatus.APPROVED, DecisionStatus.APPLIED)
 """Statuses that a change gives to what has not ended."""
@@ -59,13 +59,13 @@ select id, %(now)s, (parameters ->> 'rung')::int, (parameters ->> 'rate_per_min'
 def live_of(row: Sequence[Any], at: datetime) -> Live:
     """What goes live of a row of `LIVE_COLUMNS`."""
     number, isp, agent, action, target_type, target, status, reason, rule, mode, until = row[:11]
-    deadline, on_deadline, author, author_reason, ended_at = row[11:]
+    deadline, on_deadline, author, author_reason, ended_at, note = row[11:]
     awaits = status == DecisionStatus.PROPOSED and deadline is not None and ended_at is None
     data = {
         "id": number, "agent": agent, "action": action, "target_type": target_type, "target": target,
         "status": status, "reason": reason, "rule": rule, "mode": mode, "until": until.isoformat(),
         "awaits": awaits, "deadline": deadline.isoformat() if deadline else None, "on_deadline": on_deadline,
-        "by": author, "person_reason": author_reason,
+        "by": author, "person_reason": author_reason, "note": note,
     }  # fmt: skip
     return at, isp, data
 

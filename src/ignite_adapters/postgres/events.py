@@ -91,9 +91,10 @@ async def append(
     mail: Sequence[MailEvent] = (),
     taken: Taken = NOTHING_TAKEN,
     decisions: Sequence[tuple[Any, str | None, dict[str, Any]]] = (),
+    policies: Sequence[tuple[Any, dict[str, Any]]] = (),
 ) -> None:
-    """Store `mail`, `taken` and `events`, and put the high-value ones, and `decisions` as (at, isp, data), on the live
-    feed.
+    """Store `mail`, `taken` and `events`, and put the high-value ones, `decisions` as (at, isp, data) and `policies` as
+    (at, data) on the live feed.
 
     Takes an advisory lock if anything is pushed: call it last in the transaction.
     """
@@ -124,6 +125,7 @@ async def append(
         if event.is_high_value
     ]
     live += [("decision", at, isp, Jsonb(data)) for at, isp, data in decisions]
+    live += [("policy", at, None, Jsonb(data)) for at, data in policies]
     if not live:
         return
     await conn.execute("select pg_advisory_xact_lock(%s)", (LIVE_LOCK,))

@@ -16,10 +16,12 @@ from ignite_adapters.postgres.events import append
 from ignite_adapters.postgres.pool import Pool, transaction
 from ignite_domain.errors import Conflict, NotFound
 from ignite_domain.governance import persons
-from ignite_domain.governance.approvals import LIFTS, accept, refuse
+from ignite_domain.governance.approvals import LIFTS, accept, overdue, refuse
 from ignite_domain.governance.ports import StatusChange
 from ignite_domain.governance.words import STANDING, Action, Decision, DecisionStatus, Mode, awaits
 
+Silenced = Callable[[Decision, Decision | None], str]
+"""Why a decision, and what it undoes, could not be carried out now, approved or not; "" if it could."""
 _ONE: Final = (
     f"select {DECISION_COLUMNS}, ended_at from mailing_engine_decisions "  # noqa: S608  # constants of ours
     "where id = %s for update"
@@ -33,6 +35,10 @@ update mailing_engine_decisions
    set author = %(by)s, author_reason = %(reason)s, at = case when action = 'probe' and %(yes)s then %(now)s else at end
  where id = %(id)s
 """
+_WAITING: Final = (
+    f"select {DECISION_COLUMNS} from mailing_engine_decisions "  # noqa: S608  # constants of ours
+    "where ended_at is null and status = 'proposed' and deadline is not null order by id for update"
+)
 _SAME: Final = """
 select id from mailing_engine_decisions
  where ended_at is null and status = any(%s) and isp is not distinct from %s and action = %s and target_type = %s
@@ -86,23 +92,37 @@ class PostgresPersons:
             row = await (await conn.execute(_JOB, {"job": job})).fetchone()
         return bool(row and row[0])
 
-    async def answer(
-        self, number: int, yes: bool, by: str, reason: str, now: datetime, silenced: Callable[[Decision], str]
-    ) -> None:
-        """Approve or reject what waits. `silenced`: why it could not be carried out now, approved or not."""
+    async def answer(self, number: int, yes: bool, by: str, reason: str, now: datetime, silenced: Silenced) -> None:
+        """Approve or reject what waits."""
         async with transaction(self._pool) as conn:
             decision = await _found(conn, number)
             if not awaits(decision):
                 raise Conflict(f"decision {number} {persons.possible(decision)}")
-            if yes and (why := silenced(decision)):
+            related = await _related(conn, decision.parameters.get("of"))
+            undone = next((one for one in related if one.id == decision.parameters.get("of")), None)
+            if yes and (why := silenced(decision, undone)):
                 raise Conflict(f"{why}: it would not be carried out; reject it, or lift that first")
             changes = [accept(decision, now, f"approved by {by}")]
             if not yes:
-                related = await _related(conn, decision.parameters.get("of"))
                 changes = refuse(decision, related, now, f"rejected by {by}")
             values = {"by": by, "reason": reason, "yes": yes, "now": now, "id": number}
             await conn.execute(_ANSWERED, values)
             await _write(conn, changes, now)
+
+    async def settle(self, now: datetime, silenced: Silenced) -> list[Decision]:
+        """Settle what waits and has passed its deadline, or may not be carried out any more; returns what was
+        settled. What a person or another process answers at the same moment is left to whoever came first."""
+        async with transaction(self._pool) as conn:
+            waiting = [decision_of(row) for row in await (await conn.execute(_WAITING)).fetchall()]
+            standing = {one.id: one for one in waiting}
+            for one in waiting:
+                standing |= {other.id: other for other in await _related(conn, one.parameters.get("of"))}
+            found = overdue(
+                list(standing.values()), now, lambda one: silenced(one, standing.get(one.parameters.get("of")))
+            )
+            await _write(conn, list(found.changes), now)
+        settled = {change.decision_id for change in found.changes if change.waiting}
+        return [one for one in waiting if one.id in settled]
 
     async def decide(self, decision: Decision) -> int:
         """Write a person's own decision; returns its id."""

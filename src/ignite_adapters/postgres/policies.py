@@ -1,10 +1,14 @@
-"""`PolicyStore` on PostgreSQL: one row a version, none ever changed. Decides only which version comes next."""
+"""`PolicyStore` on PostgreSQL: one row a version, none ever changed, each told on the live feed.
+
+Decides only which version comes next.
+"""
 
 from collections.abc import Sequence
 from typing import Final
 
 import attrs
 
+from ignite_adapters.postgres.events import append
 from ignite_adapters.postgres.pool import Pool, transaction
 from ignite_domain.errors import Conflict
 from ignite_domain.governance.ports import PolicyVersion
@@ -44,5 +48,7 @@ class PostgresPolicyStore:
     async def add(self, policy: PolicyVersion) -> None:
         async with transaction(self._pool) as conn:
             row = await (await conn.execute(_ADD, attrs.asdict(policy))).fetchone()
-        if row is None:
-            raise Conflict("the policy has been changed meanwhile: read it again")
+            if row is None:
+                raise Conflict("the policy has been changed meanwhile: read it again")
+            told = {"version": policy.version, "by": policy.author, "reason": policy.reason}
+            await append(conn, (), policies=[(policy.at, told)])

@@ -40,6 +40,16 @@ Counts = dict[str, int]
 
 
 @attrs.frozen
+class Fate:
+    """What has become of a decision, and who answered for it, if a person did."""
+
+    status: str
+    note: str = ""
+    author: str | None = None
+    reason: str | None = None
+
+
+@attrs.frozen
 class ReportReader:
     pool: AsyncConnectionPool[Any]
 
@@ -158,13 +168,17 @@ class ReportReader:
             )
             return [dict(zip(names, row, strict=True)) for row in await cursor.fetchall()]
 
-    async def statuses(self, ids: list[int]) -> dict[int, str]:
-        """What has become of these decisions: id -> status."""
+    async def fates(self, ids: list[int]) -> dict[int, Fate]:
+        """What has become of these decisions, by id."""
         if not ids:
             return {}
+        query = (
+            "select id, status, coalesce(status_note, ''), author, author_reason from mailing_engine_decisions "
+            "where id = any(%s)"
+        )
         async with self.pool.connection() as conn:
-            rows = await conn.execute("select id, status from mailing_engine_decisions where id = any(%s)", (ids,))
-            return {int(number): str(status) for number, status in await rows.fetchall()}
+            rows = await (await conn.execute(query, (ids,))).fetchall()
+        return {number: Fate(*rest) for number, *rest in rows}
 
     async def pulse(self) -> Counts:
         """How things stand, for people: mail by what became of it, and restrictions that are in force."""

@@ -30,7 +30,7 @@ app = cyclopts.App(
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
-    from ignite_app.cli import accounting, commands, governance, rules  # noqa: F401  # they register their commands on `app`
+    from ignite_app.cli import accounting, commands, governance, people, rules  # noqa: F401  # they register their commands on `app`
 
     try:
         code = app(list(arguments), exit_on_error=False, print_error=True)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import attrs
 
-from ignite_adapters.postgres.report import ReportReader
+from ignite_adapters.postgres.report import Fate, ReportReader
 from ignite_app.cli.output import say
 from ignite_app.clock import Clock, real_seconds
 from ignite_app.demo.client import Http
@@ -23,7 +23,7 @@ QUIET_ACTIONS: Final = frozenset({"suppress", "warn"})
 HEARTBEAT_REAL_SECONDS: Final = 60.0
 """After so long without a line, one says how things stand."""
 MARKS: Final = {"dashboard": 20, "first mail": 40, "incident": 90, "decision": 150, "release": 300}
-"""By when, in real seconds after the start, each should be seen on an ordinary machine."""
+"""By when, in real seconds after the start, each is expected on an ordinary machine."""
 BEGINS: Final = {
     "rate_limit": "{group} begins to defer nearly everything, the more the harder it is pressed",
     "ip_block": "{group} begins to refuse {ip}",
@@ -38,9 +38,12 @@ OUTCOMES: Final = {
     "verified": "done and read back from the MTA",
     "failed": "the MTA did not take it; it is tried again",
     "rejected": "refused",
+    "expired": "over",
+    "superseded": "something else takes its place",
 }
 """What becomes of a decision that was told, in the words for people."""
 _LEVER: Final = frozenset(action.value for action in PMTA_LEVER)
+_GOING_ON: Final = ("proposed", "approved", "applied")
 _LIFTS: Final = frozenset({"release", "probe"})
 _ORDERS: Final = frozenset({"stop", "resume", "set_mode"})
 """What people say to agents: nothing of it goes to the MTA, and none of it ends by itself."""
@@ -48,13 +51,13 @@ _ORDERS: Final = frozenset({"stop", "resume", "set_mode"})
 
 @attrs.frozen
 class Look:
-    """What was seen at one moment. `decisions`: those since the look before; `statuses`: of those told earlier;
+    """What was seen at one moment. `decisions`: those since the look before; `fates`: of those told earlier;
     `outside`: the simulator's incident, empty if unknown.
     """
 
     progress: Mapping[str, int]
     decisions: Sequence[Mapping[str, Any]] = ()
-    statuses: Mapping[int, str] = attrs.field(factory=dict)
+    fates: Mapping[int, Fate] = attrs.field(factory=dict)
     outside: Mapping[str, str] = attrs.field(factory=dict)
 
 
@@ -75,6 +78,34 @@ def ending_of(decision: Mapping[str, Any]) -> str:
     return f"{way}; it ends by itself at {decision['until']:%H:%M}"
 
 
+_HELD: Final = "; what it tested is held longer"
+
+
+def _failed(fate: Fate) -> bool:
+    """Whether a probe that is over was refused; else what it tested had ended already, or it went on to a step more."""
+    return fate.status == "expired" and "refused" in fate.note
+
+
+def _answer(fate: Fate) -> str:
+    """What a person, or the deadline, has said to a decision that waited."""
+    no = fate.status == "rejected"
+    if fate.author is not None:
+        return f"{'rejected' if no else 'approved'} by {fate.author}: {fate.reason}"
+    if no:
+        return f"rejected: {fate.note}"
+    return "nobody answered in time, so it is carried out: the safe side is to restrict"
+
+
+@attrs.frozen
+class Followed:
+    """A decision that was told, as `status` had it then. `asks`: a person had to be asked."""
+
+    what: str
+    status: str
+    probe: bool = False
+    asks: bool = False
+
+
 @attrs.define
 class Story:
     """Lines with the real seconds since `started` in front. `marks`: whether the marks are told (the live run's)."""
@@ -88,7 +119,7 @@ class Story:
     last_line: float = 0.0
     told: set[str] = attrs.field(factory=set)
     reached: dict[str, float] = attrs.field(factory=dict)
-    waiting: dict[int, str] = attrs.field(factory=dict)  # decisions whose outcome is still to be told
+    waiting: dict[int, Followed] = attrs.field(factory=dict)  # decisions whose outcome is still to be told
 
     def tell(self, line: str) -> None:
         self.last_line = self.real()
@@ -105,12 +136,12 @@ class Story:
             self.tell(line)
             return
         self.reached[name] = after = self.real() - self.started
-        self.tell(f"{line}  [after {after:.0f} s (mark {MARKS[name]} s)]" if self.marks else line)
+        self.tell(f"{line}  [after {after:.0f} s; expected within {MARKS[name]} s]" if self.marks else line)
 
     def closing(self) -> str:
         """All marks in one line, as they were met."""
         met = (f"{name} {f'{self.reached[name]:.0f} s' if name in self.reached else 'not seen'}" for name in MARKS)
-        return ", ".join(f"{text} (mark {MARKS[name]} s)" for name, text in zip(MARKS, met, strict=True))
+        return ", ".join(f"{text} (expected within {MARKS[name]} s)" for name, text in zip(MARKS, met, strict=True))
 
     def opening(self, clock: Clock) -> None:
         """What a second of the watcher is in business time."""
@@ -126,7 +157,7 @@ class Story:
             look = Look(
                 await reader.progress(),
                 await reader.decisions(self.last),
-                await reader.statuses(list(self.waiting)),
+                await reader.fates(list(self.waiting)),
                 outside,
             )
             self.see(look)
@@ -143,8 +174,8 @@ class Story:
             self.mark("first mail", "first mail handed to PowerMTA")
         if look.progress["delivered"]:
             self.once("delivered", "first delivery read from the accounting log")
-        for number, status in look.statuses.items():
-            self._outcome(number, status)
+        for number, fate in look.fates.items():
+            self._outcome(number, fate)
         for decision in look.decisions:
             self.last = max(self.last, int(decision["id"]))
             if decision["action"] not in QUIET_ACTIONS:
@@ -173,15 +204,28 @@ class Story:
             self.tell(line)
         else:
             self.mark("decision", line)
-        if row["action"] in _LEVER and row["status"] in ("approved", "applied"):
-            self.waiting[int(row["id"])] = what
+        asks = row["status"] == "proposed" and row["deadline"] is not None
+        if asks or (row["action"] in _LEVER and row["status"] in ("approved", "applied")):
+            self.waiting[int(row["id"])] = Followed(what, str(row["status"]), row["action"] == "probe", asks)
 
-    def _outcome(self, number: int, status: str) -> None:
-        if status in ("approved", "applied"):
+    def _outcome(self, number: int, fate: Fate) -> None:
+        """What became of a decision that was told: a person's answer or the deadline's, then what the MTA shows, and
+        of a probe its verdict."""
+        told = self.waiting[number]
+        if fate.status == told.status:
             return
-        what = self.waiting.pop(number)
-        if status in OUTCOMES:
-            self.tell(f"     {what}: {OUTCOMES[status]}")
+        if told.status == "proposed" and fate.status not in ("superseded", "expired"):
+            self.tell(f"     {told.what}: {_answer(fate)}")
+        self.waiting[number] = attrs.evolve(told, status=fate.status)
+        if fate.status in _GOING_ON or (told.probe and fate.status in ("verified", "failed")):
+            if told.probe and fate.status == "verified":
+                self.tell(f"     {told.what}: it is out; a few messages tell whether to release")
+            return
+        del self.waiting[number]
+        if told.probe and fate.status in ("expired", "superseded"):
+            self.tell(f"     {told.what}: {fate.note or OUTCOMES[fate.status]}{_HELD if _failed(fate) else ''}")
+        elif fate.status in OUTCOMES and not (told.status == "proposed" and fate.status == "rejected"):
+            self.tell(f"     {told.what}: {OUTCOMES[fate.status]}")
 
     def finished(self, audience: Mapping[str, int]) -> None:
         """The campaign has come to its end: how its audience was split."""

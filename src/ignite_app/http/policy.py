@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import attrs
-from litestar import Request, Response, get, post, put
+from litestar import Request, Response, delete, get, post, put
 from litestar.params import FromPath, FromQuery
 
 from ignite_app.clock import Clock
@@ -186,4 +186,9 @@ def routes(deps: PolicyDeps) -> list[Any]:
         """How far a backtest is, and what it found; it is remembered for an hour."""
         return deps.trials.shown(key)
 
-    return [rules, policy, versions, check, change, backtest, trial]
+    @delete("/api/v1/policy/backtest/{key:str}", tags=["policy"], status_code=200)
+    async def cancel(key: FromPath[str]) -> dict[str, Any]:
+        """End a backtest that runs, its work included; one that is over stays as it is."""
+        return await deps.trials.cancel(key)
+
+    return [rules, policy, versions, check, change, backtest, trial, cancel]

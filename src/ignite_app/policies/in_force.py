@@ -17,6 +17,7 @@ import structlog
 
 from ignite_app.policy import SHIPPED, Fault, Policy, by_agent, parse, placed, text_of
 from ignite_domain.errors import BadInput, Conflict
+from ignite_domain.governance.health import Finding
 from ignite_domain.governance.ports import PolicyStore, PolicyVersion
 from ignite_domain.governance.rules import BY_AGENT, Rule
 from ignite_domain.governance.words import AgentKind
@@ -40,6 +41,22 @@ def faults_of(stored: PolicyVersion | None) -> Sequence[Fault]:
 def _read(version: int, document: str) -> tuple[Policy, tuple[Fault, ...]]:
     policy, wrong = parse(document)
     return policy.stamped(version), tuple(wrong)
+
+
+UNREADABLE: Final = "policy_unreadable"
+POLICY_KINDS: Final = (UNREADABLE,)
+
+
+def findings_of(stored: PolicyVersion | None) -> list[Finding]:
+    """An alert for a stored version that this release cannot read, naming the version and each rule it stumbles at."""
+    wrong = faults_of(stored)
+    if stored is None or not wrong:
+        return []
+    text = (
+        f"policy version {stored.version} is not in force, the rules are as shipped: "
+        f"{'; '.join(str(one) for one in wrong)}"
+    )
+    return [Finding(UNREADABLE, f"version {stored.version}", text)]
 
 
 class PolicyInForce:

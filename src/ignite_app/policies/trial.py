@@ -119,9 +119,9 @@ class Trial:
             "error": self.error,
         }
 
-    def end(self, error: str | None) -> None:
-        self.status, self.error = ("failed", error) if error else ("done", None)
-        self.progress = self.progress if error else 1.0
+    def end(self, error: str | None, *, cancelled: bool = False) -> None:
+        self.status, self.error = ("failed", error) if error else ("cancelled" if cancelled else "done", None)
+        self.progress = self.progress if error or cancelled else 1.0
         self.ended = real_seconds()
 
 
@@ -151,6 +151,17 @@ class PolicyTrials:
             raise NotFound("there is no such backtest; one is remembered for an hour, by the process that ran it")
         return self._trials[key].as_json()
 
+    async def cancel(self, key: str) -> dict[str, Any]:
+        """End a backtest and its process; one that is over stays as it is. Raises `NotFound`."""
+        shown = self.shown(key)
+        trial, task = self._trials[key], self._task
+        if trial.status != "running" or task is None:
+            return shown
+        trial.end(None, cancelled=True)
+        task.cancel()
+        await asyncio.wait([task])  # its process is gone then
+        return trial.as_json()
+
     @asynccontextmanager
     async def lifespan(self, _: Any) -> AsyncIterator[None]:
         """Ends what is running with the application."""
@@ -175,7 +186,8 @@ class PolicyTrials:
         except TimeoutError:
             trial.end(f"it took longer than {LONGEST_REAL_S / 60:.0f} minutes and was ended")
         except asyncio.CancelledError:
-            trial.end("the server was stopped")
+            if trial.status == "running":
+                trial.end("the server was stopped")
             raise
         except Exception as failure:  # whatever it is, the person who waits is told
             log.error("policy.backtest_crashed", exc_info=failure)

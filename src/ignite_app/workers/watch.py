@@ -15,12 +15,14 @@ import structlog
 from ignite_adapters.postgres.alerts import Alert, AlertStore
 from ignite_adapters.postgres.tallies import LogBook
 from ignite_app.clock import Clock
+from ignite_app.policies.in_force import POLICY_KINDS, findings_of
 from ignite_domain.errors import PortFailure
 from ignite_domain.governance.attention import ATTENTION_KINDS, attention
 from ignite_domain.governance.console_port import PmtaConsole
 from ignite_domain.governance.health import FEED_KINDS, SPAN, UNREACHABLE, Compared, Finding, Total, findings
 from ignite_domain.governance.host_state import QUESTIONS, MissingPath, Reading, total
 from ignite_domain.governance.modes import ModesStore
+from ignite_domain.governance.ports import PolicyStore
 from ignite_domain.governance.recovery import HALTS
 from ignite_domain.governance.words import Action, Decision
 
@@ -57,7 +59,7 @@ class Desk(Protocol):
 
 class Watch:
     """Worker `watch`; alone, under a lease. `console` is None where the host is only observed. With `desk` and
-    `modes`, halts, approvals and stops are alerts too."""
+    `modes`, halts, approvals and stops are alerts too; with `policies`, a stored policy that cannot be read."""
 
     name = "watch"
 
@@ -75,6 +77,7 @@ class Watch:
         quiet: timedelta,
         desk: Desk | None = None,
         modes: ModesStore | None = None,
+        policies: PolicyStore | None = None,
     ) -> None:
         self.idle = max(poll_seconds, LOOK_REAL_SECONDS * clock.rate)
         own = timedelta(seconds=OWN_REAL_SECONDS * clock.rate)
@@ -84,6 +87,7 @@ class Watch:
         self._quiet = quiet
         self._desk = desk
         self._modes = modes
+        self._policies = policies
         self._book = book
         self._alerts = alerts
         self._channels = channels
@@ -114,6 +118,9 @@ class Watch:
         if self._desk is not None and self._modes is not None:
             found += attention(await self._desk.open(HALTS), await self._modes.load())
             kinds += ATTENTION_KINDS
+        if self._policies is not None:
+            found += findings_of(await self._policies.newest())
+            kinds += POLICY_KINDS
         begun, ended = await self._alerts.hold(found, kinds, now)
         if begun or ended:
             log.warning("watch.alerts", begun=begun, ended=ended, standing=sorted({one.kind for one in found}))

@@ -105,6 +105,17 @@ class Modes:
         return Mode.SHADOW in {self.setting, *self._table.values()}
 
 
+def silenced(decision: Decision, of: Decision | None, mode_of: ModeOf, stop_of: StopOf) -> str:
+    """Why nothing may be done at the MTA about a decision now; "" if it may. What a person made, and the way back
+    from it, heeds stops alone. `of`: what it undoes, if that stands too."""
+    if why := stop_of(decision.isp):
+        return why
+    if is_persons(decision) or (of is not None and is_persons(of)):
+        return ""
+    mode = mode_of(decision.agent, decision.isp)
+    return "" if mode in ACTS else f"mode {mode}"
+
+
 class Say(StrEnum):
     """What may be said to the MTA for a decision that stands."""
 

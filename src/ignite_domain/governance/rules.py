@@ -66,8 +66,9 @@ class Rule:
 
     @property
     def id(self) -> str:
-        """`rule@version`; `rule@version.policy` of a row that a stored policy changed."""
-        return f"{self.name}@{self.version}" + (f".{self.policy}" if self.policy else "")
+        """`rule@version`; `rule@version.policy` of a row that a stored policy changed, the number in four digits, so
+        that an id keeps its length while versions come and go."""
+        return f"{self.name}@{self.version}" + (f".{self.policy:04}" if self.policy else "")
 
 
 _HALF_HOUR: Final = timedelta(minutes=30)

@@ -72,6 +72,12 @@ def test_a_mistake_is_named_by_file_and_key(tmp_path: Path, text: str, key: str)
     assert key in str(wrong.value)
 
 
+def test_a_wrong_field_is_answered_with_the_fields_of_that_very_rule() -> None:
+    (alarm,) = parse("bounce-rise: {limits: 0.1}")[1]
+    assert "this rule has enabled, version, at_least, lifetime" in alarm.message
+    assert "factor" not in alarm.message
+
+
 def test_all_mistakes_are_told_at_once_each_with_its_line() -> None:
     text = "# ours\nbounce-flood:\n  limit: 7\n  z: x\nno-rule: {}\nbounce-rise: {at_least: 20}\n"
     policy, wrong = parse(text)
@@ -152,9 +158,9 @@ def test_a_stored_policy_names_itself_in_the_rules_that_it_changed_and_in_no_oth
         rule.name: rule.id for rule in RULES if rule.name not in ("bounce-flood", "bounce-rise", "complaint-watch")
     }
     assert ids == others | {
-        "bounce-flood": "bounce-flood@1.3",
-        "bounce-rise": "bounce-rise@7.3",
-        "complaint-watch": "complaint-watch@1.3",
+        "bounce-flood": "bounce-flood@1.0003",
+        "bounce-rise": "bounce-rise@7.0003",
+        "complaint-watch": "complaint-watch@1.0003",
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import attrs
 import pytest
 
+from ignite_adapters.postgres.report import Fate
 from ignite_app.clock import Clock
 from ignite_app.demo.story import HEARTBEAT_REAL_SECONDS, MARKS, Look, Story, ending_of
 from ignite_app.demo.verdict import verdict_of
@@ -45,7 +46,7 @@ def test_the_outside_is_told_once_when_it_begins_and_once_when_it_is_over() -> N
         story.see(Look(CALM, outside=BLOCK | {"state": state}))
     assert terminal.lines == [
         "   35s outside: microsoft begins to refuse 192.0.2.11 (played by the simulator; no agent is told)"
-        "  [after 35 s (mark 90 s)]",
+        "  [after 35 s; expected within 90 s]",
         "   90s outside: microsoft takes mail from 192.0.2.11 again",
     ]
 
@@ -116,12 +117,12 @@ def test_the_first_decision_and_the_first_release_show_their_marks_and_proposals
     story.see(Look(CALM, [*rows, decision(4, "throttle")]))
     terminal.now = 1132.0
     story.see(Look(CALM, [decision(5, "probe"), decision(6, "release")]))
-    marked = [line.rpartition("  [after ")[2] for line in terminal.lines if "(mark" in line]
-    assert marked == ["52 s (mark 150 s)]", "132 s (mark 300 s)]"]
+    marked = [line.rpartition("  [after ")[2] for line in terminal.lines if "expected within" in line]
+    assert marked == ["52 s; expected within 150 s]", "132 s; expected within 300 s]"]
     assert len(terminal.lines) == 5  # suppressions are for the dashboard
     assert story.last == 6
-    assert story.closing().endswith("decision 52 s (mark 150 s), release 132 s (mark 300 s)")
-    assert "incident not seen (mark 90 s)" in story.closing()
+    assert story.closing().endswith("decision 52 s (expected within 150 s), release 132 s (expected within 300 s)")
+    assert "incident not seen (expected within 90 s)" in story.closing()
     assert all(name in story.closing() for name in MARKS)
 
 
@@ -130,9 +131,52 @@ def test_what_became_of_a_decision_is_told_once() -> None:
     story = terminal.story()
     story.see(Look(CALM, [decision(3, "quarantine_ip"), decision(4, "throttle", "proposed"), decision(5, "warn")]))
     assert list(story.waiting) == [3]
-    story.see(Look(CALM, statuses={3: "applied"}))
-    story.see(Look(CALM, statuses={3: "verified"}))
+    story.see(Look(CALM, fates={3: Fate("applied")}))
+    story.see(Look(CALM, fates={3: Fate("verified")}))
     assert terminal.lines[-1].endswith("quarantine ip 192.0.2.11: done and read back from the MTA")
+    assert story.waiting == {}
+
+
+PASSED = Fate("verified", author="ann", reason="seen")
+ANSWERS: list[tuple[str, list[Fate], list[str]]] = [
+    ("approved in time", [PASSED], ["approved by ann: seen", "done and read back from the MTA"]),
+    ("rejected", [Fate("rejected", "rejected by ann", "ann", "no need")], ["rejected by ann: no need"]),
+    (
+        "nobody answers a restriction",
+        [Fate("approved", "nobody answered within 15 minutes"), Fate("verified")],
+        [
+            "nobody answered in time, so it is carried out: the safe side is to restrict",
+            "done and read back from the MTA",
+        ],
+    ),
+    ("nobody answers a stop of much mail", [Fate("rejected", "nobody answered")], ["rejected: nobody answered"]),
+    ("overtaken", [Fate("superseded", "released by ann")], ["something else takes its place"]),
+]
+
+
+@pytest.mark.parametrize(("fates", "said"), [row[1:] for row in ANSWERS], ids=[row[0] for row in ANSWERS])
+def test_the_answer_to_what_waits_is_told_and_then_what_came_of_it(fates: list[Fate], said: list[str]) -> None:
+    terminal = Terminal()
+    story = terminal.story()
+    waits = decision(3, "quarantine_ip", "proposed", deadline=START.replace(hour=10))
+    story.see(Look(CALM, [waits], fates={}))
+    for fate in [Fate("proposed"), *fates]:
+        story.see(Look(CALM, fates={3: fate}))
+    assert [line.rpartition("quarantine ip 192.0.2.11: ")[2] for line in terminal.lines[1:]] == said
+    assert story.waiting == {}
+
+
+def test_a_probe_that_fails_says_so_and_one_whose_cause_is_gone_does_not_claim_it() -> None:
+    terminal = Terminal()
+    story = terminal.story()
+    story.see(Look(CALM, [decision(3, "probe"), decision(4, "probe")]))
+    story.see(Look(CALM, fates={3: Fate("verified"), 4: Fate("verified")}))
+    assert terminal.lines[-1].endswith("it is out; a few messages tell whether to release")
+    gone = "what it would undo has ended already"
+    story.see(Look(CALM, fates={3: Fate("expired", "the probe was refused: 9 of 30 not accepted")}))
+    assert terminal.lines[-1].endswith("the probe was refused: 9 of 30 not accepted; what it tested is held longer")
+    story.see(Look(CALM, fates={4: Fate("expired", gone)}))
+    assert terminal.lines[-1].endswith(f"probe 192.0.2.11: {gone}")
     assert story.waiting == {}
 
 
