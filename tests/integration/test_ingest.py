@@ -243,6 +243,29 @@ async def test_restarted_after_every_few_lines_it_ends_where_one_run_ends(desk: 
     ) == [(9, 1)]
 
 
+async def test_killed_between_a_backlog_and_its_ledger_the_next_start_lets_the_ledger_follow(desk: Desk) -> None:
+    await desk.rows("update mailing_sends set state = 'injected' where id = 15 returning id")
+    desk.write(line("r", 1, 1))
+    await desk.run()  # the file's header is known
+    desk.write(*(line("d", n, 2 + n / 100) for n in range(1, 21)), line("f", 3, 5, "", ""))
+    desk.batch = 20
+    killed = desk.worker()
+    assert await killed.step() == 20  # a full batch: there may be more, so the ledger waits
+    assert (await desk.events())["delivered"] == 20
+    assert await desk.rows("select count(*) from mailing_sends where outcome is not null") == [(0,)]
+    assert await desk.rows("select sum(cardinality(sends)) from mailing_engine_unsettled") == [(20,)]
+    assert await desk.run() == 1
+    assert await desk.rows("select outcome, attempts, count(*) from mailing_sends group by 1, 2 order by 1") == [
+        ("complained", 1, 1),
+        ("delivered", 1, 19),
+    ]
+    scores = await desk.rows(
+        "select data_quality_score::float, count(*) from mailing_subscribers group by 1 order by 1"
+    )
+    assert scores == [(0.0, 1), (0.75, 19)]
+    assert await desk.rows("select count(*) from mailing_engine_unsettled") == [(0,)]
+
+
 @pytest.mark.parametrize("asked", [False, True], ids=["by default", "where a setting asks for it"])
 async def test_mail_that_is_not_ours_counts_and_suppresses_only_if_a_setting_says_so(desk: Desk, asked: bool) -> None:
     dead = ("5.1.1", "smtp;550-5.1.1 The email account that you tried to reach does not exist.")

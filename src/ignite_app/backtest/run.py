@@ -1,6 +1,5 @@
 """One backtest: files and a policy in, a `Result` out. Decides nothing; reading, replay and policies do."""
 
-import gc
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,9 +12,12 @@ from ignite_app.backtest.reading import Counted, Period, Source, merged, sources
 from ignite_app.backtest.thresholds import Thresholds
 from ignite_app.clock import real_seconds
 from ignite_app.policy import by_agent, read_policy
+from ignite_app.uncollected import uncollected
 from ignite_domain.errors import BadInput
 from ignite_domain.governance.accounting import parse_time
-from ignite_domain.governance.replay import Book, Entry, Governance, Judge, Replay, Totals
+from ignite_domain.governance.book import Book, Entry, Totals
+from ignite_domain.governance.judging import Governance, Judge
+from ignite_domain.governance.replay import Replay
 
 PATIENCE_S: Final = 2.0
 """Real seconds before progress is shown, and between two lines of it."""
@@ -99,18 +101,13 @@ def backtest(
     drawn = Charts(judge) if charts else None
     progress = _Progress(sources, counted, tell, watch)
     period = period or Period()
-    collects = gc.isenabled()
-    gc.disable()  # millions of tuples and no cycles among them: looking for some costs a sixth of the time
-    try:
-        for second, lines in merged(sources, counted, period):
+    with uncollected():
+        for second, log in merged(sources, counted, period):
             if drawn is not None:
-                drawn.add(second, lines)
-            replay.seconds(second, lines)
+                drawn.add(second, log)
+            replay.minute(second, log)
             progress.show()
         replay.close()
-    finally:
-        if collects:
-            gc.enable()
     progress.close()
     if not counted.records:
         where = ", ".join(source.name for source in sources)

@@ -12,6 +12,7 @@ from typing import Final
 import attrs
 
 from ignite_app.clock import Clock
+from ignite_app.uncollected import uncollected
 from ignite_domain.errors import PortFailure
 from ignite_domain.governance.gathering import Gathering
 from ignite_domain.governance.ingestor import Gathered, Gatherer
@@ -80,9 +81,10 @@ class ReadAhead:
         failures = dict(self._feed.failures)
         if sum(map(len, batches)) < MANY:
             return Reading(now, await gatherer.gather(batches, now, before), failures)
-        batches, heard = await asyncio.to_thread(gatherer.hear, batches, now)
-        known = await gatherer.ask(heard)
-        told = await asyncio.to_thread(gatherer.add_up, heard, known, before)
+        with uncollected():
+            batches, heard = await asyncio.to_thread(gatherer.hear, batches, now)
+            known = await gatherer.ask(heard)
+            told = await asyncio.to_thread(gatherer.add_up, heard, known, before)
         return Reading(now, Gathered(batches, heard, told), failures)
 
     async def _taken(self) -> Reading | None:
