@@ -11,7 +11,7 @@ from ignite_adapters.memory.governance import MemoryGovernanceStore
 from ignite_app.workers.read_ahead import ReadAhead, Reading
 from ignite_domain.errors import PortFailure
 from ignite_domain.governance.accounting import AccountingRecord
-from ignite_domain.governance.ingestor import Gatherer
+from ignite_domain.governance.gatherer import Gatherer
 from ignite_domain.governance.ports import FeedBatch, Position
 
 NAME = "acct-all-2026-11-02-0001.csv"

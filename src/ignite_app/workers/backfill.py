@@ -21,8 +21,9 @@ from ignite_app.clock import Clock
 from ignite_app.workers.ingest import BATCH
 from ignite_domain.errors import PortFailure
 from ignite_domain.governance.accounting import Entry, Rejected
-from ignite_domain.governance.gathering import OLDEST
-from ignite_domain.governance.ingestor import Gatherer, Ingestor
+from ignite_domain.governance.gatherer import Gatherer
+from ignite_domain.governance.heard import OLDEST
+from ignite_domain.governance.ingestor import Ingestor
 from ignite_domain.governance.orchestrator import Orchestrator, Settled
 from ignite_domain.governance.ports import FeedBatch, GovernanceStore, Position, Step
 from ignite_domain.governance.signals import COMPLAINT_MEDIAN, SignalProcessor

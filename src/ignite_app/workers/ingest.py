@@ -21,7 +21,8 @@ from ignite_app.settings import GovernanceSettings, PmtaSettings
 from ignite_app.workers.read_ahead import MANY, ReadAhead, Reading
 from ignite_domain.errors import BadInput
 from ignite_domain.governance.accounting import Rejected, read
-from ignite_domain.governance.ingestor import Gatherer, Ingestor
+from ignite_domain.governance.gatherer import Gatherer
+from ignite_domain.governance.ingestor import Ingestor
 from ignite_domain.governance.modes import ModesStore
 from ignite_domain.governance.orchestrator import Orchestrator
 from ignite_domain.governance.ports import AccountingFeed, GovernanceStore, Step

@@ -14,8 +14,8 @@ import attrs
 from ignite_app.clock import Clock
 from ignite_app.uncollected import uncollected
 from ignite_domain.errors import PortFailure
+from ignite_domain.governance.gatherer import Gathered, Gatherer
 from ignite_domain.governance.gathering import Gathering
-from ignite_domain.governance.ingestor import Gathered, Gatherer
 from ignite_domain.governance.ports import AccountingFeed, FeedBatch, Position
 
 MANY: Final = 1000

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from ignite_adapters.memory.governance import MemoryGovernanceStore, Person
 from ignite_domain.governance.accounting import Entry, LineReader
 from ignite_domain.governance.deliveries import FEW, BulkReader
-from ignite_domain.governance.ingestor import Gatherer, Ingestor
+from ignite_domain.governance.gatherer import Gatherer
+from ignite_domain.governance.ingestor import Ingestor
 from ignite_domain.governance.orchestrator import Orchestrator
 from ignite_domain.governance.ports import FeedBatch, Position, SendFacts
 from ignite_domain.governance.signals import Accepted, SignalProcessor

@@ -32,8 +32,9 @@ from ignite_app.scoreboard.twin.world import Levers, Row
 from ignite_domain.governance.accounting import LineReader
 from ignite_domain.governance.commands import Verb
 from ignite_domain.governance.desired import INCLUDE, RELOAD, desired
+from ignite_domain.governance.gatherer import Gatherer
 from ignite_domain.governance.host_state import HostState
-from ignite_domain.governance.ingestor import Gatherer, Ingestor
+from ignite_domain.governance.ingestor import Ingestor
 from ignite_domain.governance.orchestrator import REENTRY, Orchestrator
 from ignite_domain.governance.ports import FeedBatch, HistoryPoint, Position, SendFacts, SendGroup, Step, StoredSignal
 from ignite_domain.governance.reconcile import NEVER, Planned, Stamp, Turned, plan, stamps, turns_on
