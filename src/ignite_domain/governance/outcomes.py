@@ -35,6 +35,12 @@ RECIPIENT_LIMIT: Final = "recipient_limit"
 EXPIRY: Final = Reply(ReplyClass.NETWORK, False, None, None, "expired")
 """What the MTA itself says of mail that it gave up for want of time."""
 
+ASKS: Final = frozenset(
+    {"rate_limit", "connection_limit", "reputation", "deferred_reputation", "policy", "load", "unknown"}
+)
+"""Classes, as rules know them, whose stated waits are about how much we send. Others ask one mailbox's mail to wait (a
+greylist, a full mailbox), or speak of the way there."""
+
 _REFUSALS: Final = frozenset({"t", "b", "rb", "tq"})
 _ATTEMPTS: Final = frozenset({"d", "t", "b"})
 
@@ -83,6 +89,7 @@ def outcome_of(
     kind = KINDS.get(record.type)
     if kind is None:
         return None
+    said = kind_for_rules(reply, kind) if reply else ""
     return Outcome(
         at=record.logged,
         isp=isp,
@@ -94,10 +101,16 @@ def outcome_of(
         first=first and record.type in _ATTEMPTS,
         address_fault=reply is not None and reply.kind in ADDRESS_KINDS,
         about_us=reply is not None and kind is OutcomeKind.BOUNCED and reply.kind in US_KINDS,
-        reply_kind=kind_for_rules(reply, kind) if reply else "",
+        reply_kind=said,
         reply_rule=reply.rule if reply else "",
         waited_s=waited_s(record) if kind is OutcomeKind.DELIVERED else 0,
+        asks_s=asks_s(reply, said) if reply else 0,
     )
+
+
+def asks_s(reply: Reply, said: str) -> int:
+    """Seconds that a reply, of the class `said` for rules, asks us to wait; 0 if it does not."""
+    return int(reply.retry_after.total_seconds()) if reply.retry_after and said in ASKS else 0
 
 
 def waited_s(record: AccountingRecord) -> int:

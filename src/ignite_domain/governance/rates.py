@@ -112,7 +112,7 @@ class MinuteFacts:
     `minute` counts on without end (minutes since any fixed instant); gaps are allowed, what comes twice counts once.
     `rung` was in force during it, `next_rung` will be in the coming one: a change takes a full minute to act.
     `named` is how many distinct recipients were told of a rate limit (ReplyClass.RATE_LIMIT) in the last ten
-    minutes; `retry_after` is the longest wait, in minutes, that a reply of this minute stated.
+    minutes; `retry_after` is how many minutes more the replies of this minute and of those before ask to wait.
     A queue that others have stopped gives no facts.
     """
 

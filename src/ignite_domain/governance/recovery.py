@@ -36,6 +36,7 @@ from ignite_domain.governance.words import (
     TargetType,
     awaits,
 )
+    is_persons,
 from ignite_domain.inference import clopper_pearson
 
 LEVERS: Final = PMTA_LEVER - {Action.PROBE, Action.RELEASE}
@@ -118,6 +119,9 @@ def _asks_to_loosen(one: Decision) -> bool:
     return one.action is Action.PROBE and awaits(one)
 
 
+            elif asked := _asked_until(one, signals, now):
+                if asked > one.until:  # else it has been said, and its mail has to wait for that
+                    _stay(one, f"held: replies ask to wait until {asked:%d %b %H:%M} UTC", asked, found)
 def _stay(one: Decision, note: str, until: datetime, found: WayBack) -> None:
     assert one.id is not None
     found.changes.append(StatusChange(one.id, None, note, until=until))
@@ -139,6 +143,15 @@ def _steered(
         found.decisions.append((_release(None, one, seen, text, now), ""))
         _begin_afresh(one, signals)
     else:
+def _asked_until(one: Decision, signals: SignalProcessor, now: datetime) -> datetime | None:
+    """Until when replies at an agent's target ask to wait, if they still do: stated waiting times are minimums. Not
+    asked of the whole host, nor of what a person has decided, who has said for how long."""
+    if is_persons(one) or one.target_type is TargetType.HOST:
+        return None
+    asked = signals.asked_until(*scope_of(one))
+    return asked if asked > now else None
+
+
         _stay(one, text, now + dwell, found)
 
 

@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import chain, compress
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 import attrs
 
 from ignite_domain.governance.alarms import TUNINGS, Cusum, level_of
 from ignite_domain.governance.ports import HistoryPoint, StoredSignal
+from ignite_domain.governance.slices import Slices
 from ignite_domain.governance.streams import (
     BOUNCED,
     COMPLAINED,
@@ -37,7 +38,7 @@ from ignite_domain.governance.streams import (
     count,
     figures,
 )
-from ignite_domain.governance.told import REPLY_WINDOW_S, Told
+from ignite_domain.governance.told import REPLY_WINDOW_S, Told, asked_until
 from ignite_domain.governance.words import Signal
 from ignite_domain.isps import Isp
 
@@ -45,7 +46,6 @@ ELSEWHERE: Final = "elsewhere"
 HOST: Final = "host"
 WINDOWS_S: Final = (60, 300, 3600, 86_400)
 """The windows that are stored for people to look at; rules may use any up to the longest."""
-HISTORY_MINUTES: Final = 5
 SCOPES_KEPT: Final = 500
 LONGEST_NAME: Final = 300
 """Addresses, jobs and queues counted per provider, and the bytes of their names; idle ones go after a week."""
@@ -73,7 +73,7 @@ class Outcome:
     """What one record says, as signals see it. `address_fault`: the reply is about the recipient's address.
 
     `recipient` is a hash. `reply_rule` and `reply_kind` are "" for deliveries. `waited_s`: how long a delivered message
-    was in the queue, 0 if that is not told.
+    was in the queue, 0 if that is not told. `names`: see `Told`; `asks_s`: the seconds that the reply asks to wait.
     """
 
     at: datetime
@@ -105,21 +105,32 @@ class Outcome:
 
     @property
     def code(self) -> int:
+    @property
+    def note(self) -> "Note":
+        """What its reply says besides its class."""
+        where = (self.isp.value if self.isp else "", self.ip, self.job, self.queue)
+        return Note(int(self.at.timestamp()), where, self.recipient, self.reply_rule, self.names, self.asks_s)
+
         """The code under which it is counted."""
-        match self.kind:
-            case OutcomeKind.DELIVERED:
-                code = DELIVERED
-            case OutcomeKind.DEFERRED:
-                code = DEFERRED_ADDRESS if self.address_fault else DEFERRED
-                if self.reply_kind in WAY_KINDS:
-                    code = DEFERRED_WAY
-            case OutcomeKind.BOUNCED:
-                code = DEAD if self.address_fault else REFUSED if self.about_us else BOUNCED
-            case OutcomeKind.COMPLAINED:
-                return COMPLAINED
-            case OutcomeKind.CONNECTION:
-                return CONNECTION
-        return code if self.first else code + 1
+        return code_of(self.kind, self.first, self.address_fault, self.about_us, self.reply_kind)
+
+
+def code_of(kind: OutcomeKind, first: bool, address_fault: bool, about_us: bool, reply_kind: str) -> int:
+    """The code under which an outcome is counted, from what an `Outcome` knows of it."""
+    match kind:
+        case OutcomeKind.DELIVERED:
+            code = DELIVERED
+        case OutcomeKind.DEFERRED:
+            code = DEFERRED_ADDRESS if address_fault else DEFERRED
+            if reply_kind in WAY_KINDS:
+                code = DEFERRED_WAY
+        case OutcomeKind.BOUNCED:
+            code = DEAD if address_fault else REFUSED if about_us else BOUNCED
+        case OutcomeKind.COMPLAINED:
+            return COMPLAINED
+        case OutcomeKind.CONNECTION:
+            return CONNECTION
+    return code if first else code + 1
 
 
 Scope = tuple[str, str, str]
@@ -143,6 +154,17 @@ NOTHING: Final = Accepted()
 
 Event = tuple[int, Where, int, str, str, str, int]
 """An outcome as it is counted: second, where, code, and of a reply recipient, rule ("" if there was none) and class;
+class Note(NamedTuple):
+    """What a reply says besides its class, of one that names somebody or asks to wait: see `Outcome`."""
+
+    second: int
+    where: Where
+    recipient: str
+    rule: str
+    names: str
+    asks_s: int
+
+
 last `Outcome.waited_s`."""
 
 
@@ -207,12 +229,13 @@ class SignalProcessor:
         self._changed: set[Scope] = set()  # without those of `_touched`
         self._unshown: set[Scope] = set()
         self._said_anew: set[Told] = set()
-        self._slices: set[tuple[str, int]] = set()
+        self._slices = Slices()
         self._peaks: list[Stream] = []
         for row in stored:
             if row.signal.startswith("reply:"):
                 rule = row.signal.removeprefix("reply:")
-                self._told((row.isp, row.scope_type, row.scope), rule, row.state["recipients"])
+                scope = (row.isp, row.scope_type, row.scope)
+                self._said.setdefault(scope, {})[rule] = Told.from_state(scope, rule, row.state)
                 self._kinds[rule] = str(row.state["kind"])
             elif row.signal == STATE:
                 scope = (row.isp, row.scope_type, row.scope)
@@ -233,6 +256,7 @@ class SignalProcessor:
         self.take([one.event for one in outcomes], taken)
 
     def take(self, events: Iterable[Event], taken: Accepted = NOTHING) -> None:
+        self.note(one.note for one in outcomes if one.names or one.asks_s)
         """The same as `observe`, of outcomes that are events already."""
         for stream in self._peaks:
             stream.looked()
@@ -251,6 +275,7 @@ class SignalProcessor:
                 count(cell.streams, at // 60, WAITED, waited)
             if code in EVENT or code == COMPLAINED:
                 rising.append((cell, code))
+                self._slices.count(cell.streams, at // 60, WAITED, waited)
             if rule:
                 self._kinds[rule] = kind
                 told = cell.told.get(rule) or self._told_in(cell, rule)
@@ -266,6 +291,21 @@ class SignalProcessor:
                 count(self._cells.streams[where], minute, WAITED, seconds)
 
     def _accept(self, taken: Accepted, start: int, stop: int) -> int:
+                self._slices.count(self._cells.streams[where], minute, WAITED, seconds)
+
+    def note(self, notes: Iterable[Note]) -> None:
+        """Remember, where a reply has been counted, whom it named and how long it asked to wait; a stated wait by
+        queue too, since that is what the provider limits."""
+        for second, where, recipient, rule, names, asks_s in notes:
+            cell = self._cells[where]
+            for told in cell.told.get(rule) or self._told_in(cell, rule):
+                told.names = names or told.names
+                if asks_s:
+                    told.asked(recipient, second, asks_s)
+            queues = [stream.scope for stream in cell.streams if stream.scope[1] == "queue"]
+            for told in [self._told(scope, rule) for scope in queues] if asks_s else ():
+                told.asked(recipient, second, asks_s)
+                self._said_anew.add(told)
         """Count a part of deliveries, a minute at a time; returns its end."""
         while start < stop:
             minute = taken.seconds[start] // 60

@@ -213,6 +213,7 @@ class Steering:
         if coming != before or self._is_lopsided(state, signals, label, newest):
             shares = self._fairer(state, signals, label, newest)
             state |= {"shares": shares or state["shares"], "shares_at": minute_of(edge)}
+                retry_after=_asked(signals, label, minute),
         rate = self.control.ladder.rate_of(coming)
         state |= {"rung": coming, "rate_per_min": round(rate, 3), "memory": memory.to_state()}
         new = {name: value for name, value in state.items() if decision.parameters.get(name) != value}
@@ -244,6 +245,8 @@ class Steering:
         if applied != rung:
             return WayOut(False, "an increase is under way", seen)
         if newest - since < UNBOUND_MINUTES[0]:
+        if left := _asked(signals, label, last_whole(edge)):
+            return WayOut(False, f"replies ask to wait {left} minutes more", Seen())
             return WayOut(False, f"its rate of {rate:.1f} a minute is in force for too short a time", seen)
         text = ""
         for minutes in UNBOUND_MINUTES:
@@ -342,20 +345,24 @@ def _used(queues: Iterable[str], signals: SignalProcessor, label: str, span: ran
     return {queue: per * _in_queue(signals, label, queue, span).n for queue in queues}
 
 
-def _in_queue(signals: SignalProcessor, label: str, queue: str, span: range, signal: Signal = Signal.ATTEMPT) -> Seen:
-    """A signal of a queue in these minutes, of all brands if it carried this one above all in the hour to their end.
+def _sharing(signals: SignalProcessor, label: str, queue: str, until: int) -> list[str]:
+    """Who else's mail goes out by a queue that carried this brand's above all in the hour to minute `until`; nobody's
+    where it carried more of another's.
 
     They go out under the same rate, and the limit that they meet is the same.
     """
     others = [brand.value for brand in signals.brands(queue) if brand.value != label]
-    own = signals.in_minutes(label, "queue", queue, signal, span)
     if not others:
-        return own
-    hour = range(span.stop - KEPT_MINUTES, span.stop)
+        return others
+    hour = range(until - KEPT_MINUTES, until)
     attempts = {name: signals.in_minutes(name, "queue", queue, Signal.ATTEMPT, hour).n for name in (label, *others)}
-    if any(attempts[name] >= attempts[label] for name in others):
-        return own
-    found = [own, *(signals.in_minutes(name, "queue", queue, signal, span) for name in others)]
+    return [] if any(attempts[name] >= attempts[label] for name in others) else others
+
+
+def _in_queue(signals: SignalProcessor, label: str, queue: str, span: range, signal: Signal = Signal.ATTEMPT) -> Seen:
+    """A signal of a queue in these minutes, of all who share it."""
+    names = (label, *_sharing(signals, label, queue, span.stop))
+    found = [signals.in_minutes(name, "queue", queue, signal, span) for name in names]
     return Seen(sum(one.n for one in found), sum(one.x for one in found))
 
 
@@ -377,3 +384,12 @@ def _shares(signals: SignalProcessor, label: str, edge: datetime) -> dict[str, f
             for queue in signals.scopes(label, "queue")
         }
     )
+def _asked(signals: SignalProcessor, label: str, minute: int) -> int:
+    """Minutes more, at the end of `minute`, that replies to a brand's mail, and to who shares its queues, ask to
+    wait."""
+    waits = [signals.asked(label, "isp", label, minute)]
+    for queue in signals.scopes(label, "queue"):
+        waits += (signals.asked(one, "queue", queue, minute) for one in _sharing(signals, label, queue, minute + 1))
+    return max(waits)
+
+
