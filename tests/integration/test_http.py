@@ -79,6 +79,17 @@ LISTS = "loop subscribers suppressions imports decisions agents signals feeds ev
 DISGUISES = ["//api/v1/loop", "/api//v1/loop", "/api/v1/loop/", "/api/v1//loop"]
 
 
+async def test_a_browser_that_is_lost_gets_a_page_and_a_program_gets_a_problem(client: Client) -> None:
+    for path in ("/nowhere", "/decision/x", "/assets/none.js"):
+        shown = await client.get(path, headers={"Accept": "text/html,application/xhtml+xml"})
+        assert (shown.status_code, shown.headers["content-type"]) == (404, "text/html; charset=utf-8"), path
+        assert '<a href="/">' in shown.text
+        plain = await client.get(path, headers={"Accept": "application/json"})
+        assert (plain.status_code, plain.headers["content-type"]) == (404, "application/problem+json")
+    api = await client.get("/api/v1/nope", headers={"Accept": "text/html", **ANN})
+    assert (api.status_code, api.headers["content-type"]) == (404, "application/problem+json")
+
+
 async def test_lists_need_a_key_and_the_open_paths_need_none(client: Client) -> None:
     for name in LISTS:
         refused = await client.get(f"/api/v1/{name}")
@@ -376,8 +387,8 @@ async def test_signals_are_the_points_of_the_last_hours(client: Client, pool: Po
     async with transaction(pool) as conn:
         for hours in (1, 5, 30):
             await conn.execute(
-                "insert into mailing_engine_signal_history (at, isp, signal, n, x) "
-                "values (%s, 'gmail', 'bounce', 9, 1)",
+                "insert into mailing_engine_signals (at, isp, scope_type, scope, signal, n, x) "
+                "values (%s, 'gmail', 'isp', 'gmail', 'bounce', 9, 1)",
                 (NOW - timedelta(hours=hours),),
             )
     assert len((await client.get("/api/v1/signals", headers=ANN)).json()["items"]) == 2

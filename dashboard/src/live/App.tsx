@@ -1,7 +1,7 @@
 import { useEffect, useState } from "react";
 import { get, health, ISP_NAME, type Alert, type Governance, type Page } from "./api";
 import { moment } from "./format";
-import { DENIED, useDark, useLive, usePoll } from "./hooks";
+import { DENIED, useDark, useLive, useNewest, usePoll } from "./hooks";
 import { LivePage } from "./LivePage";
 import { AgentsPage } from "./pages/AgentsPage";
 import { AlertsPage } from "./pages/AlertsPage";
@@ -48,6 +48,7 @@ function Console() {
   const [theme, setTheme] = useState(keptTheme);
   const dark = useDark();
   const [liveNow, setLiveNow] = useState<string>();
+  const pushed = useNewest(messages, "policy");
   const now = governance.data?.at ?? liveNow;
   const open = alerts.data?.items ?? [];
   const counts: Record<string, number> = { approvals: governance.data?.pending ?? 0, alerts: open.length };
@@ -88,11 +89,11 @@ function Console() {
       <div id="page" className="page" tabIndex={-1}>
         {place === "" && <LivePage theme={`${theme} ${dark}`} messages={messages} alerts={open} tell={setLiveNow} />}
         {place === "isp" && <IspPage key={rest[0]} isp={rest[0] ?? ""} />}
-        {place === "decision" && <DecisionPage key={rest[0]} id={Number(rest[0])} now={now} />}
+        {place === "decision" && <DecisionPage key={rest[0]} id={Number(rest[0])} now={now} pushed={pushed} />}
         {place === "ip" && (rest[0] ? <IpPage key={rest[0]} ip={decodeURIComponent(rest[0])} /> : <IpList />)}
         {place === "agents" && <AgentsPage now={now} governance={governance.data} error={governance.error} isp={new URLSearchParams(path.split("?")[1]).get("isp")} />}
         {place === "approvals" && <ApprovalsPage now={now} governance={governance.data} />}
-        {place === "policy" && <PolicyPage now={now} />}
+        {place === "policy" && <PolicyPage now={now} pushed={pushed} />}
         {place === "alerts" && <AlertsPage now={now} />}
       </div>
     </main>

@@ -1,5 +1,5 @@
 import { Fragment, useState } from "react";
-import { ACTIONS, get, ISPS, ISP_NAME, items, KINDS, type Decision, type Page, type Suppressing } from "./api";
+import { ACTIONS, get, isPersons, ISPS, ISP_NAME, items, KINDS, type Decision, type Page, type Suppressing } from "./api";
 import { MARK } from "./charts/Lane";
 import { DecisionDetail } from "./DecisionDetail";
 import { clock, number, when, words } from "./format";
@@ -48,7 +48,7 @@ export function Decisions({ now }: { now: string | undefined }) {
           <tr data-decision={row.id}>
             <td className="mono">{when(row.at, now)}</td>
             <td>{provider(row)}</td>
-            <td>{row.agent}</td>
+            <td>{isPersons(row) ? <span className="person" title={`a person, in place of the ${row.agent} agent`}><b>{row.by}</b> <small>person</small></span> : row.by ? <>{row.agent} <small title={`answered by ${row.by}`}>({row.by})</small></> : row.agent}</td>
             <td>
               <Reason label={`${words(row.action)}: ${row.reason}`} className={`action action-${row.action}`}
                 reachable={row.id === reachable} reached={() => setActive(row.id)}
@@ -79,7 +79,7 @@ export function Decisions({ now }: { now: string | undefined }) {
       ) : (
         <div className="scroll decisions" tabIndex={0} role="region" aria-label="Decisions, newest first">
           <table className="list" onKeyDown={(event) => rove(event)}>
-            <thead><tr>{["at", "provider", "agent", "action", "target", "status"].map((one) => <th key={one} scope="col">{one}</th>)}</tr></thead>
+            <thead><tr>{["at", "provider", "by", "action", "target", "status"].map((one) => <th key={one} scope="col">{one}</th>)}</tr></thead>
             <tbody>
             {group(`in force now: ${pinned.length}`, pinned)}
             {group(pages.length ? `older, page ${pages.length + 1}` : pinned.length ? "before" : "nothing in force now; newest first", others)}

@@ -1,15 +1,34 @@
-import { ISP_NAME, type LiveMessage } from "./api";
-import { clock } from "./format";
+import { isPersons, ISP_NAME, type LiveMessage } from "./api";
+import { clock, words } from "./format";
 
 const SAYS: Record<string, string> = {
   hard_bounced: "address is dead, suppressed", complained: "complained, suppressed", unsubscribed: "unsubscribed",
   clicked: "clicked a link", page_view: "viewed the site", session_end: "left the site",
 };
 
+interface Told { action: string; agent: string; target: string; status: string; rule: string; by: string | null; person_reason: string | null; note: string | null; awaits: boolean }
+
+/** A decision as it is now, in words: what waits, who answered and how, and what a probe has shown. */
+function decided(of: Told): string {
+  const what = `${words(of.action)} ${of.target}`;
+  if (isPersons(of)) return `${of.by}: ${what} (${of.status})`;
+  const who = `${of.agent} agent: ${what}`;
+  if (of.awaits) return `${who} waits for a person`;
+  if (of.by && of.status === "approved") return `${who}: approved by ${of.by}: ${of.person_reason}`;
+  if (of.by && of.status === "rejected") return `${who}: rejected by ${of.by}: ${of.person_reason}`;
+  if (of.status === "rejected" && of.note) return `${who}: rejected, ${of.note}`;
+  if (of.status === "approved" && of.note?.startsWith("nobody answered")) return `${who}: ${of.note}`;
+  if (of.action === "probe" && of.status === "expired" && of.note) return `${who}: ${of.note.includes("refused") ? "failed, " : "over, "}${of.note}`;
+  return `${who} (${of.status})`;
+}
+
 function line(message: LiveMessage): string {
   if (message.type === "decision") {
-    const { action, agent, target, status } = message.data as Record<string, string>;
-    return `${agent} agent: ${action?.replaceAll("_", " ")} ${target} (${status})`;
+    return decided(message.data as unknown as Told);
+  }
+  if (message.type === "policy") {
+    const { version, by, reason } = message.data as Record<string, string>;
+    return `policy version ${version} by ${by}: ${reason}`;
   }
   return `person ${message.data.subscriber_id ?? "unknown"} ${SAYS[message.type] ?? message.type}`;
 }
@@ -21,7 +40,7 @@ export function Feed({ messages }: { messages: LiveMessage[] }) {
       {messages.map((message) => (
         <li key={message.id} className={`feed-${message.type}`}>
           <span className="mono">{clock(message.at)}</span>
-          <span className="tag">{message.isp ? ISP_NAME[message.isp] : "Elsewhere"}</span>
+          <span className="tag">{message.isp ? ISP_NAME[message.isp] : message.type === "decision" || message.type === "policy" ? "IGNITE" : "Elsewhere"}</span>
           <span>{line(message)}</span>
         </li>
       ))}

@@ -27,7 +27,7 @@ export function LivePage({ theme, messages, alerts, tell }: {
   return (
     <>
       {problem && <p className="banner" role="alert">The API does not answer as it should: {problem.error}. The page keeps trying; what you see is the last answer.</p>}
-      <AlertStrip rows={alerts} now={now} />
+      <AlertStrip rows={alerts} />
       <section aria-labelledby="h-loop"><h2 id="h-loop">The loop</h2><LoopPicture steps={loop.data?.steps} /></section>
       <div className="columns">
         <section aria-labelledby="h-agents">

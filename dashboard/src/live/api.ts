@@ -25,6 +25,9 @@ export interface Decision {
   awaits?: boolean; deadline?: string | null; on_deadline?: "apply" | "reject" | null;
   by?: string | null; person_reason?: string | null;
 }
+/** Whether a person made it herself; what an agent wished and a person approved is the agent's. */
+export const isPersons = (row: { rule?: unknown; by?: unknown }): boolean => row.rule === "person@1" && typeof row.by === "string";
+
 export interface Command {
   id: number; host: string; knob: string; argv: string[] | null; state: string; exit_status: number | null;
   output: string | null; read_back: unknown; created_at: string; finished_at: string | null;
@@ -76,7 +79,7 @@ export interface Alert { id: number; kind: string; subject: string; text: string
 export const MODES = ["observe", "shadow", "approve", "act"] as const;
 export interface ModeEntry { agent: string | null; isp: string | null; mode: string; by: string; at: string; reason: string }
 export interface Stop { isp: string | null; by: string; at: string; reason: string }
-export interface Governance { at: string; default_mode: string; modes: ModeEntry[]; stops: Stop[]; pending: number }
+export interface Governance { at: string; default_mode: string; host_unread: string | null; modes: ModeEntry[]; stops: Stop[]; pending: number }
 
 export interface PolicyRule {
   name: string; version: number; id: string; agent: string; says: string; signal: string; scope: string; action: string;

@@ -15,6 +15,8 @@ export function when(iso: string, now: string | undefined): string {
   const day = new Date(iso).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
   return `${day} ${clock(iso)}`;
 }
+/** A time with its day, whatever the day is now: what is read again and again must not change. */
+export const dated = (iso: string): string => when(iso, undefined);
 /** A time by hours or minutes: "30 min", "12 h". */
 export const lasting = (seconds: number): string =>
   (seconds < 3600 ? `${Math.round(seconds / 60)} min` : seconds < 172800 ? `${+(seconds / 3600).toFixed(1)} h` : `${Math.round(seconds / 86400)} days`);

@@ -94,6 +94,13 @@ export const useDark = (): boolean => useSyncExternalStore(
 export type Connection = "connecting" | "live" | "waiting";
 const KEEP = 200;
 
+/** The id of the newest message of a type that has come, 0 before the first; what is kept may have dropped it since. */
+export function useNewest(messages: LiveMessage[], type: string): number {
+  const newest = useRef(0);
+  newest.current = Math.max(newest.current, messages.find((one) => one.type === type)?.id ?? 0);
+  return newest.current;
+}
+
 /** The live feed: reconnects with ?after=, drops what it has seen, keeps the last messages, newest first. */
 export function useLive(): { connection: Connection; messages: LiveMessage[] } {
   const [connection, setConnection] = useState<Connection>("connecting");

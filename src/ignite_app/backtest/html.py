@@ -1,6 +1,6 @@
 """The report: one HTML file that loads nothing and needs no script. Decides what is shown where, not what it says."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
@@ -9,21 +9,33 @@ from ignite_app.backtest.run import Result, reason_of, stamp_of
 from ignite_app.backtest.svg import Drawing, Mark, draw
 from ignite_app.backtest.timeline import action_of, outcomes_in_words
 from ignite_domain.governance.agents import NO_FEEDBACK
-from ignite_domain.governance.replay import Entry
+from ignite_domain.governance.book import Entry
 from ignite_domain.governance.rules import RULES
 from ignite_domain.governance.signals import Signal
+from ignite_domain.governance.words import Decision, TargetType
 from ignite_domain.isps import Isp
 
 REJECTS_SHOWN: Final = 200
 MARKS_SHOWN: Final = 120
 """Decisions marked in one chart; the table has all."""
 _SIGNAL_OF: Final = {rule.name: rule.signal for rule in RULES}
+_CALLED: Final = {"att": "AT&amp;T", "host": "whole host"}
 _WORDS: Final = {
     Signal.BOUNCE: "dead addresses",
     Signal.DEFERRAL: "deferrals",
     Signal.REFUSAL: "refusals of us",
     Signal.COMPLAINT: "complaints",
 }
+_EVIDENCE: Final = {
+    "arl0": "by chance once in {:,.0f} messages",
+    "recipients": "said to {:,} recipients",
+    "reply_rule": "the reply is known as {}",
+    "limit": "limit {:g}",
+    "lower": "at least {:.3g} by chance",
+}
+"""How evidence that stands alone is told, in this order."""
+_UNTOLD: Final = frozenset({"of", "since", "window_s"})
+"""Which decision a probe is about is said by its reason; a window without counts says nothing."""
 _STYLE: Final = """
 :root{color-scheme:light dark;--ink:#1b1f24;--soft:#5b6570;--line:#d5dae0;--paper:#fff;--tint:#f5f7f9;--data:#0072b2;
 --band:#e69f0033;--edge:#a86f00;--level:#56b4e9;--mark:#c04a00}
@@ -37,7 +49,7 @@ dl{display:grid;grid-template-columns:max-content 1fr;gap:2px 14px;margin:0}dt{c
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th{text-align:left;color:var(--soft);font-weight:600}th,td{padding:4px 10px 4px 0;border-bottom:1px solid var(--line);
 vertical-align:top}td.n,th.n{text-align:right}.t{min-width:17ch}
-code{font:12px ui-monospace,monospace;overflow-wrap:anywhere}
+.w{white-space:nowrap}code{font:12px ui-monospace,monospace;overflow-wrap:anywhere}
 tr:target,tr:focus-within{background:var(--tint);outline:2px solid var(--mark)}
 a{color:inherit}a:focus-visible,summary:focus-visible{outline:2px solid var(--mark);outline-offset:2px}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(520px,100%),1fr));gap:14px 24px}
@@ -87,22 +99,52 @@ def _decisions(entries: Sequence[Entry]) -> Iterator[str]:
         yield "<p>None: everything stayed within what is tolerated.</p>"
         return
     yield "<div class=scroll tabindex=0 role=region aria-labelledby=decisions><table><thead><tr><th class=n>no."
-    yield "<th>at<th>provider<th>agent<th>action<th>target<th>reason<th>evidence"
+    yield "<th>at (UTC)<th>provider<th>agent<th>action<th>target<th>reason<th>evidence"
     yield "<th>what its mail met</tr></thead><tbody>"
     for number, entry in enumerate(entries, 1):
         one = entry.decision
         label = one.isp.value if one.isp else "host"
-        evidence = " ".join(f"{name}={_figure(value)}" for name, value in one.evidence.items())
-        yield f"<tr id=d{number}><td class=n>{number}<td>{one.at:%Y-%m-%d %H:%M:%S}<td><a href=#{label}>{label}</a>"
-        yield f"<td>{one.agent.value}<td>{action_of(one)}"
-        yield f"<td class=t>{one.target_type.value} <code>{escape(one.target)}</code>"
-        yield f"<td>{escape(reason_of(entry))} <code>{escape(one.rule)}</code><td><code>{escape(evidence)}</code>"
+        yield f"<tr id=d{number}><td class=n>{number}<td class=w>{one.at:%Y-%m-%d %H:%M:%S}"
+        yield f"<td class=w><a href=#{label}>{called(label)}</a><td>{one.agent.value}"
+        yield f"<td class=w>{_plain(action_of(one))}"
+        yield f"<td class=t>{_target(one)}<td>{escape(reason_of(entry))} <code>{escape(one.rule)}</code>"
+        yield f"<td>{escape(evidence_in_words(one.evidence))}"
         yield f"<td>{escape(outcomes_in_words(entry))}</tr>"
     yield "</tbody></table></div>"
 
 
+def _plain(word: str) -> str:
+    return word.replace("_", " ")
+
+
+def _target(one: Decision) -> str:
+    """What it is about; a provider that stands in its own column is not named twice."""
+    if one.target_type is TargetType.ISP:
+        return f"all mail to {called(one.target)}"
+    if one.target_type is TargetType.HOST:
+        return "the whole host"
+    kind = "address" if one.target_type is TargetType.IP else one.target_type.value
+    return f"{kind} <code>{escape(one.target)}</code>"
+
+
+def evidence_in_words(evidence: Mapping[str, Any]) -> str:
+    """A decision's evidence for people: "30 of 400 in 60 min; tolerated 3 %, found from 8 %; alarm 210 of 206"."""
+    left = dict(evidence)
+    told = []
+    if "n" in left and "x" in left:
+        span = f" in {_span(int(left.pop('window_s')))}" if left.get("window_s") else ""
+        told.append(f"{left.pop('x'):,} of {left.pop('n'):,}{span}")
+    if "p0" in left and "p1" in left:
+        told.append(f"tolerated {100 * left.pop('p0'):g} %, found from {100 * left.pop('p1'):g} %")
+    if "S" in left and "H" in left:
+        told.append(f"alarm at {left.pop('S'):g} of {left.pop('H'):g} points")
+    told += [say.format(left.pop(key)) for key, say in _EVIDENCE.items() if key in left]
+    told += [f"{_plain(name)} {_figure(value)}" for name, value in left.items() if name not in _UNTOLD]
+    return "; ".join(told)
+
+
 def _figure(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _providers(result: Result) -> Iterator[str]:
@@ -114,7 +156,7 @@ def _providers(result: Result) -> Iterator[str]:
     for label in labels:
         tally = result.totals.outcomes[label]
         mine = sum(1 for entry in result.decisions if entry.decision.isp and entry.decision.isp.value == label)
-        yield f"<tr><th scope=row><a href=#{_name(label)}>{_name(label)}</a><td class=n>{tally.delivered:,}"
+        yield f"<tr><th scope=row><a href=#{_name(label)}>{called(label)}</a><td class=n>{tally.delivered:,}"
         yield f"<td class=n>{tally.deferred:,}<td class=n>{tally.bounced:,}<td class=n>{tally.complained:,}"
         yield f"<td class=n>{mine:,}</tr>"
     yield "</tbody></table></div>"
@@ -126,7 +168,7 @@ def _providers(result: Result) -> Iterator[str]:
     yield "&#9670; warns, &#9632; probes, &#9650; releases; numbers lead to the table.</p>"
     for label in labels:
         if label in charts.counts:
-            yield f"<section aria-labelledby={_name(label)}><h2 id={_name(label)}>{_name(label)}</h2>"
+            yield f"<section aria-labelledby={_name(label)}><h2 id={_name(label)}>{called(label)}</h2>"
             yield from _signals(result, charts, label)
             yield "</section>"
 
@@ -169,7 +211,7 @@ def _marks(result: Result, label: str, signal: Signal) -> list[Mark]:
     for number, entry in enumerate(result.decisions, 1):
         one = entry.decision
         if (one.isp.value if one.isp else label) == label and _signal_of(result.decisions, entry) is signal:
-            says = f"{number}: {one.at:%H:%M:%S} {one.action.value} {one.target}: {reason_of(entry)}"
+            says = f"{number}: {one.at:%H:%M:%S} {_plain(one.action.value)} {one.target}: {reason_of(entry)}"
             marks.append(Mark(int(one.at.timestamp()), number, one.action, says))
     return marks[:MARKS_SHOWN]
 
@@ -198,6 +240,11 @@ def _rejects(result: Result) -> Iterator[str]:
 
 def _name(label: str) -> str:
     return label or "elsewhere"
+
+
+def called(label: str) -> str:
+    """A provider as people call it."""
+    return _CALLED.get(label, _name(label).capitalize())
 
 
 def _span(seconds: int) -> str:

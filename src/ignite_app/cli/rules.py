@@ -24,9 +24,9 @@ from ignite_domain.errors import BadInput
 from ignite_domain.governance.rules import Rule, faults
 
 SHIPPED_WORD: Final = "shipped"
-PolicyFile = Annotated[
-    Path | None, Parameter(name="--policy", help="A YAML file of changes; without it the shipped table.")
-]
+PolicyFile = Annotated[Path | None, Parameter(name="--policy", show=False)]
+"""The way in which the file was named before it became an argument; scripts may still do so."""
+_NAMES: Final = frozenset(row.rule.name for row in SHIPPED.rows)
 rules = App(name="rules", help="The rule table of the 48 agents, and files that change it: check, explain, diff.")
 app.command(rules)
 
@@ -62,10 +62,14 @@ def check(*files: Path, json: Json = False) -> int:
 
 @rules.command
 def explain(*names: str, policy: PolicyFile = None, json: Json = False) -> int:
-    """What each rule looks for and does, in the order in which agents ask; a rule that is named, with all its values.
+    """What each rule looks for and does, in the order in which agents ask: `explain [FILE] [RULE…]`.
 
-    * marks what the policy changes.
+    FILE is a YAML file of changes, as for check and diff (or the word `shipped`); without one it is the shipped table,
+    and * marks what the file changes. A RULE that is named is shown with all its values. What comes first and is no
+    rule's name is the file.
     """
+    if names and policy is None and names[0].partition("@")[0] not in _NAMES and _is_file(names[0]):
+        policy, names = (None if names[0] == SHIPPED_WORD else Path(names[0])), names[1:]
     table = _table(policy) if policy else SHIPPED
     rows = _named(table, names)
     changed: dict[str, list[Difference]] = {}
@@ -95,6 +99,11 @@ def diff(before: str, after: str = "", /, *, json: Json = False) -> int:
     found = differences(old, new)
     emit([one.as_json() for one in found], as_json=json, lines=list(_differing(found)) or ["no difference"])
     return GOOD
+
+
+def _is_file(word: str) -> bool:
+    """Whether a word that is no rule's name is meant as a file: it is there, or it is written as a path."""
+    return word == SHIPPED_WORD or "/" in word or "." in word or Path(word).exists()
 
 
 def _differing(found: list[Difference]) -> list[str]:

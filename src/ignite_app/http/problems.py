@@ -8,11 +8,13 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
+from ignite_app.http.pages import page
 from ignite_app.logs import redact
 from ignite_domain.errors import BadInput, Conflict, IgniteError, NotFound, PortFailure
 
 log = structlog.get_logger("ignite.http")
 PROBLEM = "application/problem+json"
+API: Final = "/api/"
 
 
 def problem(status: int, detail: str, **more: Any) -> Response[dict[str, Any]]:
@@ -42,10 +44,22 @@ def on_domain_error(_: Request[Any, Any, Any], error: IgniteError) -> Response[d
     return problem(500, "the server could not do this; its log says why")
 
 
-def on_http_error(_: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, Any]]:
+def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     if isinstance(error, ValidationException):
         return _invalid(error)
+    if error.status_code == HTTPStatus.NOT_FOUND and _by_browser(request):
+        return page("IGNITE: no such page", _NO_PAGE, 404)
     return problem(error.status_code, str(error.detail))
+
+
+_NO_PAGE: Final = """<h1>There is no such page</h1><p>The console begins at <a href="/">its live page</a>; from there
+all pages are reached. What programs may ask for is listed under <a href="/schema">/schema</a>.</p>"""
+
+
+def _by_browser(request: Request[Any, Any, Any]) -> bool:
+    """Whether a person looks at the answer: a browser asks for a document, and not below the API."""
+    wants = "text/html" in request.headers.get("accept", "")
+    return wants and request.method == "GET" and not request.url.path.startswith(API)
 
 
 EXPECTED: Final = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text"}

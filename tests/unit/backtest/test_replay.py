@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ignite_app.backtest.html import page
-from ignite_app.backtest.reading import Memo, Period, said_of
+from ignite_app.backtest.html import evidence_in_words, page
+from ignite_app.backtest.meaning import Memo, said_of
+from ignite_app.backtest.reading import Period
 from ignite_app.backtest.run import backtest, period_of, report
 from ignite_app.backtest.timeline import lines_of
 from ignite_app.simulator.isps import REPLIES
@@ -260,6 +261,16 @@ def test_the_report_loads_nothing_and_holds_every_decision(tmp_path: Path) -> No
         assert loading not in html
     assert html.count("<svg") >= 3
     assert all(target in html for target in ("id=gmail", "id=yahoo", "id=d1"))
+
+
+def test_evidence_is_told_in_words_with_units() -> None:
+    counted = {"n": 400, "x": 30, "window_s": 3600, "p0": 0.03, "p1": 0.08, "S": 210, "H": 206, "arl0": 1_810_000.0}
+    assert evidence_in_words(counted) == (
+        "30 of 400 in 1 h; tolerated 3 %, found from 8 %; alarm at 210 of 206 points; "
+        "by chance once in 1,810,000 messages"
+    )
+    told = {"reply_rule": "gmail-block", "recipients": 8, "of": 3}
+    assert evidence_in_words(told) == "said to 8 recipients; the reply is known as gmail-block"
 
 
 def test_a_chart_has_a_bounded_number_of_points_however_long_the_log(tmp_path: Path) -> None:

@@ -35,8 +35,8 @@ export function Evidence({ row, limit }: { row: Decision; limit?: number }) {
       )}
       {s !== undefined && h !== undefined && (
         <>
-          <p><b>alarm level</b> <small>S rises on each event and falls on what goes well; at H it acts{arl ? `. At the tolerated rate that happens once in ${number(arl)} messages` : ""}</small></p>
-          <Bullet way={s / h} label="alarm level" text={`${s} of ${h}`} />
+          <p><b>alarm level</b> <small>each event adds points, what goes well takes some away; when it is full it acts{arl ? `. At the tolerated rate that happens once in ${number(arl)} messages` : ""}</small></p>
+          <Bullet way={s / h} label="alarm level" text={`${s} of ${h} points`} />
         </>
       )}
       {told !== undefined && <p><b>{number(told)} recipient{told === 1 ? "" : "s"}</b> {row.action === "suppress" ? "answered so" : "were told so by the provider"}{typeof of.reply_rule === "string" && <> <small className="mono">reply rule {of.reply_rule}</small></>}</p>}

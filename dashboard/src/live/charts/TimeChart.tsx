@@ -56,6 +56,7 @@ export function TimeChart({ label, caption, begin, end, gap, max, height = 92, a
               return <rect key={dot.at} x={from} width={Math.max(1, Math.min(x(dot.at + gap), LEFT + inner) - from - 1)} y={y(dot.y)} height={Math.max(0, height - bottom - y(dot.y))} />;
             })}</g>
             : <Path key={line.name} line={line} gap={gap} x={x} y={y} end={end} />))}
+          {band && <BandWords band={band} y={y} {...widest([LEFT, ...moments.map((one) => x(one.at)).filter((one) => one > LEFT && one < LEFT + inner), LEFT + inner])} />}
           {at !== null && at >= begin && at <= end && <line className="cursor" x1={x(at)} x2={x(at)} y1={TOP} y2={height - bottom} />}
         </svg>
       </div>
@@ -70,8 +71,24 @@ function BandArea({ band, left, width, max, y }: { band: Band; left: number; wid
       {band.to < max && <rect className="band-over" x={left} width={width} y={y(max)} height={Math.max(0, y(band.to) - y(max))} />}
       <line className="band-edge" x1={left} x2={left + width} y1={y(band.from)} y2={y(band.from)} />
       <line className="band-edge band-top" x1={left} x2={left + width} y1={y(band.to)} y2={y(band.to)} />
-      <text className="band-word" x={left + width - 4} y={y(band.from) - 3} textAnchor="end">{band.low}</text>
-      <text className="band-word" x={left + width - 4} y={y(band.to) - 3} textAnchor="end">{band.high}</text>
+    </g>
+  );
+}
+
+/** The widest free room between lines at these places: words at its end are crossed by none. */
+function widest(places: number[]): { end: number } {
+  const at = [...places].sort((a, b) => a - b);
+  let end = at.at(-1)!;
+  let most = 0;
+  for (let i = 1; i < at.length; i++) if (at[i]! - at[i - 1]! > most) { most = at[i]! - at[i - 1]!; end = at[i]!; }
+  return { end };
+}
+
+function BandWords({ band, y, end }: { band: Band; y: (v: number) => number; end: number }) {
+  return (
+    <g>
+      <text className="band-word" x={end - 5} y={y(band.from) - 3} textAnchor="end">{band.low}</text>
+      <text className="band-word" x={end - 5} y={y(band.to) - 3} textAnchor="end">{band.high}</text>
     </g>
   );
 }

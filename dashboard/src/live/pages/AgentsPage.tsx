@@ -16,6 +16,7 @@ export function AgentsPage({ now, governance, error, isp }: { now: string | unde
   return (
     <>
       <div className="page-head"><h2 className="page-title" tabIndex={-1}>Agents</h2></div>
+      {governance?.host_unread && <p className="trouble" role="status" data-host-unread><span aria-hidden="true">▲</span> The host's answers cannot be read ({governance.host_unread}): its agents only <b>observe</b>, whatever mode stands below, and nothing is sent. <code>ignite check</code> says what is missing.</p>}
       <section aria-label="The 48 agents"><Agents rows={rows.data} now={now} modes /></section>
       {!governance ? <p className={error ? "empty trouble" : "empty skeleton"} role="status">{error ?? "Loading modes and stops…"}</p> : (
         <div className="columns">

@@ -1,5 +1,5 @@
 import { get, type Alert, type Page } from "../api";
-import { lasting, when, words } from "../format";
+import { dated, lasting, when, words } from "../format";
 import { usePoll } from "../hooks";
 import { Link } from "../router";
 
@@ -41,11 +41,11 @@ function Table({ rows, now }: { rows: Alert[]; now: string | undefined }) {
 }
 
 /** The open alerts on the live page, the newest first; nothing where there are none. */
-export function AlertStrip({ rows, now }: { rows: Alert[]; now: string | undefined }) {
+export function AlertStrip({ rows }: { rows: Alert[] }) {
   if (!rows.length) return null;
   return (
     <section className="strip" aria-label="Open alerts">
-      <ul className="plain-list">{rows.slice(0, 3).map((one) => <li key={one.id}><span className="trouble"><span aria-hidden="true">▲</span> {words(one.kind)}</span> {one.text} <small className="mono">since {when(one.first_seen, now)}</small></li>)}</ul>
+      <ul className="plain-list">{rows.slice(0, 3).map((one) => <li key={one.id}><span className="trouble"><span aria-hidden="true">▲</span> {words(one.kind)}</span> {one.text} <small className="mono">since {dated(one.first_seen)}</small></li>)}</ul>
       <Link to="/alerts">{rows.length > 3 ? `all ${rows.length} alerts` : "alerts"}</Link>
     </section>
   );

@@ -1,7 +1,7 @@
 import { ISP_NAME, items, type Decision, type Governance } from "../api";
 import { Evidence } from "../charts/Evidence";
 import { MARK } from "../charts/Lane";
-import { when, words } from "../format";
+import { dated, when, words } from "../format";
 import { usePoll } from "../hooks";
 import { Link } from "../router";
 import { ActForm } from "./ActForm";
@@ -46,7 +46,7 @@ function Waiting({ row, now }: { row: Decision; now: string | undefined }) {
   return (
     <article className="waiting" data-waiting={row.id} aria-labelledby={`w-${row.id}`}>
       <h4 id={`w-${row.id}`}><Link to={`/decision/${row.id}`} className={`action action-${row.action}`}><span aria-hidden="true">{MARK[row.action]}</span> {words(row.action)} {row.target}</Link>{" "}
-        <small>{row.isp ? ISP_NAME[row.isp] : "whole host"} · {row.agent} agent · since {when(row.at, now)}</small></h4>
+        <small>{row.isp ? ISP_NAME[row.isp] : "whole host"} · {row.agent} agent · asked {dated(row.at)}</small></h4>
       <div className="waiting-body">
         <div><p>{row.reason}</p><Evidence row={row} /></div>
         <Settle row={row} now={now} standing={false} compact />

@@ -18,6 +18,8 @@ export function BacktestPanel({ document, able, dirty, version }: { document: st
   const begin = () => start.run(async () => {
     setRun(null);
     setError(null);
+    setId(null);
+    stop.clear();
     const { id } = await call<{ id: string | number }>("POST", "policy/backtest", { document });
     setOf(document);
     setAgainst(version);
@@ -40,16 +42,20 @@ export function BacktestPanel({ document, able, dirty, version }: { document: st
     void look();
     return () => { alive = false; clearTimeout(timer); };
   }, [id]);
+  const stop = useAction();
+  const cancel = () => stop.run(async () => setRun(await call<Backtest>("DELETE", `policy/backtest/${id}`)));
   const busy = start.busy || (id !== null && !error && (run === null || !over(run)));
-  const failed = start.error ?? error ?? run?.error ?? null;
+  const failed = start.error ?? stop.error ?? error ?? run?.error ?? null;
   return (
     <div className="backtest" aria-live="polite">
       <h4>Backtest</h4>
       <p className="dim-line">Reads the accounting records of the last 7 days twice, under the rules in force and under {dirty ? "this draft" : "what stands above"}. Nothing is decided and nothing is sent.</p>
       <button type="button" className="button" disabled={!able || busy} onClick={() => void begin()}>{run && over(run) ? "Try it again" : "Try it on the last 7 days"}</button>
+      {busy && id !== null && <>{" "}<button type="button" className="button" disabled={stop.busy} onClick={() => void cancel()}>Cancel</button></>}
+      {run?.status === "cancelled" && <p role="status">Cancelled after {number(run.records)} records; its work has ended.</p>}
       {busy && <p className="running"><progress max={1} value={run?.progress || undefined} aria-label="backtest" /> {run ? `${Math.round(100 * run.progress)} %, ${number(run.records)} records read` : "starting…"}</p>}
       {failed && <p className="trouble" role="alert">{failed}</p>}
-      {run && over(run) && !failed && <Result run={run} stale={of !== document} against={against === version ? null : against} />}
+      {run?.status === "done" && !failed && <Result run={run} stale={of !== document} against={against === version ? null : against} />}
     </div>
   );
 }

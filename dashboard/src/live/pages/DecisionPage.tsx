@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { get, ISP_NAME, items, type Command, type Decision, type DecisionMark, type IspPage, type Policy } from "../api";
+import { get, isPersons, ISP_NAME, items, type Command, type Decision, type DecisionMark, type IspPage, type Policy } from "../api";
 import { Evidence } from "../charts/Evidence";
 import { MARK } from "../charts/Lane";
 import { seconds } from "../charts/scale";
@@ -15,12 +15,12 @@ const STANDING = ["approved", "applied", "verified", "failed"];
 const HOUR = 3600;
 
 /** One decision as a story: why, on what evidence, what was sent for it, what came of it, and how to undo it. */
-export function DecisionPage({ id, now }: { id: number; now: string | undefined }) {
+export function DecisionPage({ id, now, pushed }: { id: number; now: string | undefined; pushed: number }) {
   const path = `decisions/${id}`;
   const { data: row, error } = usePoll(() => get<Decision>(path), 2, path);
   const commands = usePoll(() => items<Command>(`${path}/commands`), 3, path);
   const [turn, setTurn] = useState(0); // how often a person has said something here
-  const policy = usePoll(() => get<Policy>("policy"), 600);
+  const policy = usePoll(() => get<Policy>("policy"), 600, String(pushed));
   if (!row || row.id !== id) {
     return (
       <>
@@ -39,7 +39,7 @@ export function DecisionPage({ id, now }: { id: number; now: string | undefined 
           <span aria-hidden="true">{MARK[row.action]}</span> {words(row.action)} {place ? <Link to={place}>{row.target}</Link> : row.target}
         </h2>
         <span className={`tag status-${row.status}`}>{row.status}</span>
-        <span className="dim-line">decision {row.id} · {row.agent} agent · {row.isp ? <Link to={`/isp/${row.isp}`}>{ISP_NAME[row.isp]}</Link> : "whole host"} · rule <span className="mono">{row.rule}</span> · mode {row.mode}</span>
+        <span className="dim-line">decision {row.id} · {isPersons(row) ? <>by <b>{row.by}</b></> : `${row.agent} agent`} · {row.isp ? <Link to={`/isp/${row.isp}`}>{ISP_NAME[row.isp]}</Link> : "whole host"} · rule <span className="mono">{row.rule}</span> · mode {row.mode}</span>
       </div>
       <div className="split">
         <div className="main-column">

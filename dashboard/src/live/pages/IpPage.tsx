@@ -72,7 +72,7 @@ export function IpPage({ ip }: { ip: string }) {
                   const near = [...one.alarms].sort((a, b) => b.s / b.alarm - a.s / a.alarm)[0]!;
                   return (
                     <tr key={one.isp}><td>{ISP_NAME[one.isp] && one.isp !== "elsewhere" ? <Link to={`/isp/${one.isp}`}>{ISP_NAME[one.isp]}</Link> : "Elsewhere"}</td>
-                      <td className="num">{number(total.n)}</td><td className="num">{number(total.x)}</td><td>{near.signal} {near.s} of {near.alarm}</td></tr>
+                      <td className="num">{number(total.n)}</td><td className="num">{number(total.x)}</td><td>{near.signal} at {near.s} of {near.alarm} points</td></tr>
                   );
                 })}</tbody></table>
             )}

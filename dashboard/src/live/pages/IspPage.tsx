@@ -74,7 +74,7 @@ function Over({ data, hours, widen }: { data: Data; hours: number; widen: () => 
           <p className="legend small-legend">
             <span><svg width="18" height="10" aria-hidden="true"><rect className="band" width="18" height="10" /></svg>above what is tolerated, not yet proof</span>
             <span><svg width="18" height="10" aria-hidden="true"><rect className="band-over" width="18" height="10" /></svg>what the alarm is tuned to find</span>
-            <span>One point for {minutes} minutes, first attempts. The alarm adds up evidence; a single point above the band is not proof.</span>
+            <span>One point for {minutes} minutes, first attempts. The alarm adds up evidence in points: each event raises it, each message without one lowers it.</span>
           </p>
           {data.series.map((one) => <SignalChart key={one.signal} one={one} isp={data.isp} alarms={data.prospects.filter((rule) => rule.test === "cusum" && rule.signal === one.signal)} begin={begin} end={end} gap={data.bucket_s} moments={moment} />)}
           <TimeChart label="First attempts over time" begin={begin} end={end} gap={data.bucket_s} max={most} height={70} axis moments={moment} format={(y) => number(Math.round(y))}
@@ -90,10 +90,10 @@ const SILENT = ["gmail", "apple"];
 
 /** The alarm of a signal: the provider's own, else the nearest one of an address or a job. */
 function alarmOf(one: Series, alarms: Prospect[]): { way: number; text: string } | null {
-  if (alarms.some((rule) => rule.scope_type === "isp")) return { way: one.s / one.alarm, text: `alarm ${one.s} of ${one.alarm}` };
+  if (alarms.some((rule) => rule.scope_type === "isp")) return { way: one.s / one.alarm, text: `alarm at ${one.s} of ${one.alarm} points` };
   const nearest = alarms.filter((rule) => rule.measures.length > 0).sort((a, b) => b.way - a.way)[0];
   const s = nearest?.measures[0];
-  return nearest && s ? { way: s.way, text: `alarm of ${nearest.scope_type === "ip" ? "address" : nearest.scope_type} ${nearest.scope}: ${s.have} of ${s.need}` } : null;
+  return nearest && s ? { way: s.way, text: `alarm of ${nearest.scope_type === "ip" ? "address" : nearest.scope_type} ${nearest.scope} at ${s.have} of ${s.need} points` } : null;
 }
 
 function SignalChart({ one, isp, alarms, begin, end, gap, moments }: {

@@ -1,5 +1,5 @@
 import { useState } from "react";
-import type { Ahead, IspPage, Prospect } from "../api";
+import { ISP_NAME, type Ahead, type IspPage, type Prospect } from "../api";
 import { Bullet } from "../charts/Bullet";
 import { MARK } from "../charts/Lane";
 import { share } from "../charts/scale";
@@ -7,11 +7,14 @@ import { lasting, when, words } from "../format";
 import { Link } from "../router";
 
 const NEAR = 6;
+const INSIDE = ["warn", "hold_warmup", "step_down_warmup"];
 
 /** What is in force and how it will end, and how far every rule is from acting, the nearest first. */
 export function Next({ data }: { data: IspPage }) {
   const [all, setAll] = useState(false);
-  const sorted = [...data.prospects].sort((a, b) => b.way - a.way);
+  const owner = data.agents.find((one) => one.state === "steered")?.reason.replace("steered by ", "");
+  // where another provider's agents steer, its own agents turn nothing at the MTA: only what takes effect inside is theirs
+  const sorted = data.prospects.filter((one) => !owner || INSIDE.includes(one.action)).sort((a, b) => b.way - a.way);
   const shown = all ? sorted : sorted.slice(0, NEAR);
   return (
     <>
@@ -23,6 +26,7 @@ export function Next({ data }: { data: IspPage }) {
       </section>
       <section aria-labelledby="h-next">
         <h3 id="h-next">What would happen next</h3>
+        {owner && <p>{ISP_NAME[data.isp]}'s mail runs in {ISP_NAME[owner] ?? owner}'s queues: what is turned at the MTA is up to <Link to={`/isp/${owner}`}>{ISP_NAME[owner] ?? owner}'s agents</Link>. What the agents here find becomes a proposal to them.</p>}
         <p className="dim-line">How far each rule is from acting, at the place nearest to it.</p>
         <ul className="plain-list">{shown.map((one) => <li key={one.rule} data-prospect={one.rule}><Far one={one} /></li>)}</ul>
         {sorted.length > NEAR && <button type="button" className="plain" aria-expanded={all} onClick={() => setAll(!all)}>{all ? "the nearest only" : `all ${sorted.length} rules`}</button>}
@@ -71,7 +75,7 @@ function Far({ one }: { one: Prospect }) {
       </div>
       <p className="dim-line">{one.says}{one.scope_type !== "isp" && one.scope && <> · {one.scope_type === "ip" || one.scope_type === "cold" ? <Link to={`/ip/${one.scope}`} className="mono">{one.scope}</Link> : <span className="mono">{one.scope}</span>}{one.places > 1 && `, the nearest of ${one.places}`}</>}</p>
       {one.measures.map((measure) => (
-        <Bullet key={measure.what} way={measure.way} calm={one.way < 0.5} label={`${one.rule}: ${measure.what}`} text={`${measure.what === "S" ? "alarm" : measure.what} ${figure(measure, measure.have)} of ${figure(measure, measure.need)}`} />
+        <Bullet key={measure.what} way={measure.way} calm={one.way < 0.5} label={`${one.rule}: ${measure.what === "S" ? "alarm" : measure.what}`} text={measure.what === "S" ? `alarm at ${measure.have} of ${measure.need} points` : `${measure.what} ${figure(measure, measure.have)} of ${figure(measure, measure.need)}`} />
       ))}
       {one.note && <p className="dim-line"><small>{one.note}</small></p>}
     </>

@@ -9,8 +9,8 @@ import { RuleTable } from "./RuleTable";
 const PAUSE_MS = 350; // after the last key before the server is asked
 
 /** The rules in force, and a draft of changes: checked while it is written, tried on the last days, then saved. */
-export function PolicyPage({ now }: { now: string | undefined }) {
-  const policy = usePoll(() => get<Policy>("policy"), 10);
+export function PolicyPage({ now, pushed }: { now: string | undefined; pushed: number }) {
+  const policy = usePoll(() => get<Policy>("policy"), 10, String(pushed)); // a change is told at once
   const [stored, setStored] = useState<Policy | null>(null); // what the last save answered, until it is read again
   const current = stored && stored.version > (policy.data?.version ?? -1) ? stored : policy.data;
   const [draft, setDraft] = useState<string | null>(null);
@@ -45,6 +45,7 @@ export function PolicyPage({ now }: { now: string | undefined }) {
         <h2 className="page-title" tabIndex={-1}>Policy</h2>
         <span className="dim-line">version <b>{current.version}</b>{current.by && <> by {current.by}</>}{current.at && ` ${when(current.at, now)}`}{current.reason && `: ${current.reason}`}</span>
       </div>
+      {current.faults.length > 0 && <p className="banner" role="alert">Version {current.version} is not in force: this release does not know what it says, so the rules are as shipped. {current.faults.map((one) => `${one.line === null ? "" : `line ${one.line}: `}${one.key}: ${one.message}`).join("; ")}</p>}
       <div className="split even">
         <section aria-labelledby="h-draft">
           <h3 id="h-draft">{dirty ? "Draft" : "Changes to the shipped rules"}</h3>
