@@ -51,6 +51,7 @@ def _word_or_none(field: str, text: str | None, words: type[W]) -> W | None:
 def _shown(modes: Modes) -> dict[str, Any]:
     return {
         "default_mode": modes.default,
+        "host_unread": modes.unread or None,
         "modes": [attrs.asdict(one) for one in modes.entries],
         "stops": [attrs.asdict(one) for one in modes.stops],
     }
@@ -70,7 +71,8 @@ class People:
     vmtas: Mapping[str, str]
 
     async def state(self) -> dict[str, Any]:
-        """`at default_mode modes stops pending`: pending decisions wait for a person."""
+        """`at default_mode host_unread modes stops pending`: pending decisions wait for a person; where the host's
+        answers lack what `host_unread` names, its agents only observe, whatever the modes say."""
         shown = _shown(await self.modes.load())
         return {"at": self.clock.now(), **shown, "pending": await self.persons.pending()}
 

@@ -365,7 +365,9 @@ async def test_a_host_whose_json_has_other_paths_is_only_observed(pool: Pool, ti
     number = await decide(pool, "pause_queue", "queue", "gmail.com/mta1")
     assert await executor(pool, host, time).step() == 0
     assert host.mutations == []
-    assert await status(pool, number) == "approved"
+    ((word, note),) = await rows(pool, "select status, status_note from mailing_engine_decisions where id = %s", number)
+    assert word == "proposed"
+    assert "its answers cannot be read (status.out.recipients" in note
 
 
 async def test_over_ssh_and_the_wrapper_the_same_story_ends_the_same(pool: Pool, time: Time, tmp_path: Path) -> None:

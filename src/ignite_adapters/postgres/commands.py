@@ -88,6 +88,12 @@ update mailing_engine_decisions
 returning {LIVE_COLUMNS}
 """  # noqa: S608  # constants of ours
 
+# One executor governs one host: what was known of another, that settings named before, is over.
+_UNREAD: Final = """
+insert into mailing_engine_unread_hosts as h (host, why, since) values (%(host)s, %(why)s, %(now)s)
+on conflict (host) do update set why = excluded.why, since = excluded.since where h.why <> excluded.why
+"""
+_READ: Final = "delete from mailing_engine_unread_hosts where host <> %(host)s or %(readable)s"
 _RUNG: Final = """
 update mailing_engine_decisions
    set parameters = parameters || jsonb_build_object('applied_rung', %(rung)s::int, 'applied_at', %(at)s::bigint)
@@ -150,6 +156,14 @@ class PostgresCommandStore:
                 if row is not None:
                     live.append(live_of(row, now))
             await append(conn, (), decisions=live)
+
+    async def readable(self, why_not: str, now: datetime) -> None:
+        """Keep whether the host's answers can be read (""), or why not: where they cannot, agents only observe."""
+        values = {"host": self._host, "why": why_not, "now": now, "readable": not why_not}
+        async with transaction(self._pool) as conn:
+            await conn.execute(_READ, values)
+            if why_not:
+                await conn.execute(_UNREAD, values)
 
     async def turned(self) -> dict[str, Turned]:
         """What the outbox last knows of every knob of this host."""

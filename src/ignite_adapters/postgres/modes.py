@@ -27,6 +27,7 @@ from ignite_domain.isps import Isp
 
 _MODES: Final = "select agent, isp, mode, author, at, reason from mailing_engine_modes order by agent, isp"
 _STOPS: Final = "select isp, author, at, reason from mailing_engine_stops order by isp"
+_UNREAD: Final = "select why from mailing_engine_unread_hosts order by since limit 1"
 _SET: Final = """
 insert into mailing_engine_modes (agent, isp, mode, author, at, reason) values (%s, %s, %s, %s, %s, %s)
 on conflict (agent, isp) do update set mode = excluded.mode, author = excluded.author, at = excluded.at,
@@ -93,6 +94,7 @@ class PostgresModesStore:
     async def _load(self, conn: AsyncConnection[Any]) -> Modes:
         modes = await (await conn.execute(_MODES)).fetchall()
         stops = await (await conn.execute(_STOPS)).fetchall()
+        unread = await (await conn.execute(_UNREAD)).fetchone()
         return Modes(
             self._setting,
             tuple(
@@ -100,6 +102,7 @@ class PostgresModesStore:
                 for agent, isp, mode, by, at, reason in modes
             ),
             tuple(Stop(Isp(isp) if isp else None, by, at, reason) for isp, by, at, reason in stops),
+            unread[0] if unread else "",
         )
 
 

@@ -58,9 +58,12 @@ select count(*) from mailing_engine_decisions
 """
 _OPEN: Final = (
     f"select {DECISION_COLUMNS} from mailing_engine_decisions "  # noqa: S608  # constants of ours
-    "where ended_at is null and (action = any(%s) and status = any(%s) or status = 'proposed' and deadline is not null)"
-    " order by id"
+    "where ended_at is null and (action = any(%s) and status = any(%s) or status = 'proposed' and deadline is not null"
+    " or status = 'failed') order by id"
 )
+_FAILED: Final = """
+select id, coalesce(status_note, '') from mailing_engine_decisions where ended_at is null and status = 'failed'
+"""
 
 
 class PostgresPersons:
@@ -76,10 +79,15 @@ class PostgresPersons:
         return int(row[0]) if row else 0
 
     async def open(self, actions: frozenset[Action]) -> list[Decision]:
-        """What waits for a person, and what stands of these actions."""
+        """What waits for a person, what the host did not carry out, and what stands of these actions."""
         values = ([one.value for one in actions], [one.value for one in STANDING])
         async with transaction(self._pool) as conn:
             return [decision_of(row) for row in await (await conn.execute(_OPEN, values)).fetchall()]
+
+    async def failed(self) -> dict[int, str]:
+        """What the host said to decisions that it did not carry out, by id."""
+        async with transaction(self._pool) as conn:
+            return dict(await (await conn.execute(_FAILED)).fetchall())
 
     async def domains(self) -> frozenset[str]:
         """The domains of queues that accounting records have named lately."""

@@ -46,6 +46,8 @@ def _place(isp: str | None) -> str:
 
 def _state_lines(state: Mapping[str, Any]) -> list[str]:
     lines = [f"mode {state['default_mode']} where no line says otherwise; {state['pending']} wait for a person"]
+    if state["host_unread"]:
+        lines.append(f"ONLY OBSERVED, whatever follows: the host's answers cannot be read ({state['host_unread']})")
     for one in state["modes"]:
         who = f"{one['agent'] or 'every agent'} at {one['isp'] or 'every provider'}"
         lines.append(f"  {one['mode']:8} {who:28} by {one['by']} {one['at']:%Y-%m-%d %H:%M}: {one['reason']}")

@@ -45,7 +45,8 @@ def routes(deps: GovernanceDeps) -> list[Any]:
     async def governance() -> dict[str, Any]:
         """Modes, stops, and how many decisions wait for a person.
 
-        The most specific entry wins: agent and provider, then agent, then provider, then `default_mode`.
+        The most specific entry wins: agent and provider, then agent, then provider, then `default_mode`. Where the
+        host's answers cannot be read (`host_unread` says what is missing), its agents only observe, whatever they say.
         """
         return await deps.state()
 

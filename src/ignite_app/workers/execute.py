@@ -25,7 +25,7 @@ from ignite_domain.governance.console_port import PmtaConsole
 from ignite_domain.governance.desired import INCLUDE, RELOAD, Desired, Knob, Topology, desired
 from ignite_domain.governance.host_state import QUESTIONS, HostState, MissingPath, read
 from ignite_domain.governance.modes import Modes, ModesStore, Say, says
-from ignite_domain.governance.reconcile import Planned, describe, in_force, plan, stamps, turns_on
+from ignite_domain.governance.reconcile import Planned, Stamp, describe, in_force, plan, stamps, turns_on
 from ignite_domain.governance.steering import LADDER
 from ignite_domain.governance.words import Decision, DecisionStatus
 
@@ -74,6 +74,7 @@ class Executor:
         self._installed = False
         self._good_include = include_file.render(sorted(self._vmtas), base_rate, {}).text
         self._complaint = ""
+        self._known_readable = False  # what is stored may be of another host, which settings named before
 
     async def step(self) -> int:
         modes = await self._modes.load()
@@ -87,6 +88,7 @@ class Executor:
             host = await self._read()
         except MissingPath as absent:
             self._complain("execute.not_governed", f"{absent}; the host is only observed, see ignite check")
+            await self._look_on(str(absent))
             return 0
         except PortFailure as failure:
             if failure.retryable:
@@ -94,6 +96,10 @@ class Executor:
             self._complain("execute.not_connected", failure.detail)
             return 0
         self._complaint = ""
+        if modes.unread or not self._known_readable:
+            await self._store.readable("", self._clock.now())
+            self._known_readable = True
+            modes = await self._modes.load()
         told = await self._tell(host) if modes.shadow_somewhere else 0
         return told + (await self._act(host) if acting else 0)
 
@@ -138,6 +144,22 @@ class Executor:
                 notes[one.id] = f"{why}, before it was sent: recorded, not acted on"
         if notes:
             await self._store.withdraw(notes, self._clock.now())
+
+    async def _look_on(self, why: str) -> None:
+        """The host's answers cannot be read: its agents observe from now on, and what was decided says why."""
+        now = self._clock.now()
+        await self._store.readable(why, now)
+        modes = attrs.evolve(await self._modes.load(), unread=why)
+        pairs = await self._store.standing()
+        said = _says(pairs, modes)
+        await self._withdraw(pairs, said, modes)
+        words = [
+            Stamp(one.id, DecisionStatus.FAILED, modes.looks_on or why)
+            for one, _ in pairs
+            if one.id is not None and said[one.id] is Say.CARRY and one.status is DecisionStatus.APPROVED
+        ]
+        if words:  # a person's, whom no mode holds back: still wanted, and carried out once the host can be read
+            await self._store.settle({}, words, now)
 
     async def _tell(self, host: HostState) -> int:
         """Shadow: write on each proposal the lines it would have sent, alone and on a host without others."""

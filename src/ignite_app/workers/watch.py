@@ -1,12 +1,12 @@
 """Watches the accounting logs: holds what was read against time and against what the MTA says of itself.
 
-Decides when to look and what has been told; what deserves an alert is decided in `governance.health`, and of halts,
-approvals and stops in `governance.attention`. It only reads: the console is asked for `show status` and nothing else,
-and a host that does not answer is unknown.
+Decides when to look and what has been told; what deserves an alert is decided in `governance.health`, and of
+decisions, stops and modes in `governance.attention`. It only reads: the console is asked for `show status` and nothing
+else, and a host that does not answer is unknown.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
@@ -17,13 +17,12 @@ from ignite_adapters.postgres.tallies import LogBook
 from ignite_app.clock import Clock
 from ignite_app.policies.in_force import POLICY_KINDS, findings_of
 from ignite_domain.errors import PortFailure
-from ignite_domain.governance.attention import ATTENTION_KINDS, attention
+from ignite_domain.governance.attention import ATTENTION_KINDS, TOLD, attention
 from ignite_domain.governance.console_port import PmtaConsole
 from ignite_domain.governance.health import FEED_KINDS, SPAN, UNREACHABLE, Compared, Finding, Total, findings
 from ignite_domain.governance.host_state import QUESTIONS, MissingPath, Reading, total
 from ignite_domain.governance.modes import ModesStore
 from ignite_domain.governance.ports import PolicyStore
-from ignite_domain.governance.recovery import HALTS
 from ignite_domain.governance.words import Action, Decision
 
 log = structlog.get_logger("ignite.watch")
@@ -54,12 +53,15 @@ class Desk(Protocol):
     """Decisions that people have to know of."""
 
     async def open(self, actions: frozenset[Action]) -> list[Decision]:
-        """What waits for a person, and what stands of these actions."""
+        """What waits for a person, what the host did not carry out, and what stands of these actions."""
+
+    async def failed(self) -> Mapping[int, str]:
+        """What the host said to decisions that it did not carry out, by id."""
 
 
 class Watch:
     """Worker `watch`; alone, under a lease. `console` is None where the host is only observed. With `desk` and
-    `modes`, halts, approvals and stops are alerts too; with `policies`, a stored policy that cannot be read."""
+    `modes`, what `governance.attention` finds is alerts too; with `policies`, a stored policy that cannot be read."""
 
     name = "watch"
 
@@ -116,7 +118,8 @@ class Watch:
             found.append(Finding(UNREACHABLE, MAIN, f"the state of the main host is unknown: {self._unreachable[1]}"))
         kinds: tuple[str, ...] = FEED_KINDS
         if self._desk is not None and self._modes is not None:
-            found += attention(await self._desk.open(HALTS), await self._modes.load())
+            failed = await self._desk.failed()  # first: who is not among the open any more is left out
+            found += attention(await self._desk.open(TOLD), await self._modes.load(), failed)
             kinds += ATTENTION_KINDS
         if self._policies is not None:
             found += findings_of(await self._policies.newest())

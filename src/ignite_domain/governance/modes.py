@@ -16,6 +16,8 @@ from ignite_domain.isps import Isp
 
 ACTS: Final = frozenset({Mode.ACT, Mode.APPROVE})
 """Modes in which a decision can reach the MTA."""
+INSIDE: Final = frozenset({AgentKind.WARMUP, AgentKind.SUPPRESSION})
+"""Agents whose actions take effect inside IGNITE: they do not need to read the host."""
 
 ModeOf = Callable[[AgentKind, Isp | None], Mode]
 StopOf = Callable[[Isp | None], str]
@@ -57,11 +59,16 @@ class Stop:
 
 @attrs.frozen
 class Modes:
-    """The table of modes, the stops, and the mode of settings, which holds where no entry does."""
+    """The table of modes, the stops, and the mode of settings, which holds where no entry does.
+
+    `unread`: what of the host's answers cannot be read, "" if all can. Such a host is only observed, whatever the table
+    says (contracts page): nothing could be verified there.
+    """
 
     setting: Mode
     entries: Sequence[ModeEntry] = ()
     stops: Sequence[Stop] = ()
+    unread: str = ""
     _table: Mapping[tuple[AgentKind | None, Isp | None], Mode] = attrs.field(init=False, eq=False, repr=False)
 
     @_table.default
@@ -74,7 +81,10 @@ class Modes:
         return self._table.get((None, None), self.setting)
 
     def of(self, agent: AgentKind, isp: Isp | None) -> Mode:
-        """The most specific entry: agent and provider, then agent, then provider, then the default."""
+        """What holds: the most specific entry (agent and provider, then agent, then provider, then the default), unless
+        the host cannot be read."""
+        if self.unread and agent not in INSIDE:
+            return Mode.OBSERVE
         for place in ((agent, isp), (agent, None), (None, isp)):
             if place != (None, None) and place in self._table:
                 return self._table[place]
@@ -89,8 +99,16 @@ class Modes:
         return None
 
     def stop_of(self, isp: Isp | None) -> str:
+        """Why nobody's action at the MTA can begin for a provider, in words; "" if it can."""
         stop = self.stop_at(isp)
-        return f"a stop by {stop.by} {stop.where}" if stop else ""
+        if stop is not None:
+            return f"a stop by {stop.by} {stop.where}"
+        return self.looks_on
+
+    @property
+    def looks_on(self) -> str:
+        """Why the host is only observed whatever the table says, in words; "" if it is governed."""
+        return f"the host is only observed, its answers cannot be read ({self.unread})" if self.unread else ""
 
     @property
     def stopped_everywhere(self) -> bool:
