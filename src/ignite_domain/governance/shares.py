@@ -1,12 +1,14 @@
 """A provider's rate over its queues: by their share of the attempts where that is known, else equally.
 
 Attempts under a limit say what the limit let through, not what there is. Once parts are in force, a queue that leaves
-room is taken at its word; those that fill their parts share the rest equally.
+room is taken at its word, and one that is refused at what is accepted of it; those that fill their parts share the
+rest equally. A provider that thinks less of one of our addresses must not hold the others down to what that one gets.
 
 Decides shares and floors. What the rate is, is decided in `steering`; which queues there are, in `desired`.
 """
 
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from ignite_domain.governance.include_file import rung
@@ -21,6 +23,13 @@ ROOM: Final = 1.25
 """What a queue that leaves room gets of what it used."""
 GROWTH: Final = 2.0
 """A full queue's part grows by no more than this at a time: what it can take is not known."""
+CAUTIOUS: Final = 1.2
+"""One that was refused lately grows by this: a rung, as the rate itself does. What a rung too much of one of three
+queues has refused, a fifteenth of all, its part gives back before the provider's rate has to."""
+REFUSED: Final = 0.05
+"""A queue is refused if more than this share of its attempts is: what the rate's own alarm bears, rounded up …"""
+REFUSALS: Final = 2
+"""… and at least so many are: one of seven says nothing."""
 LEAST_PER_HOUR: Final = 1.0
 """PMTA has no rate below one an hour."""
 
@@ -37,17 +46,37 @@ def is_full(used: float, part: float) -> bool:
     return used >= FULL * part
 
 
-def fair_shares(parts: Mapping[str, float], used: Mapping[str, float]) -> dict[str, float]:
+def is_refused(attempts: int, refused: int) -> bool:
+    """Whether a provider takes less from a queue than it is offered."""
+    return refused >= REFUSALS and refused > REFUSED * attempts
+
+
+def fair_shares(
+    parts: Mapping[str, float],
+    used: Mapping[str, float],
+    accepted: Mapping[str, float] = MappingProxyType({}),
+    lately: Collection[str] = (),
+) -> dict[str, float]:
     """Shares after `parts` were in force and so much of them was `used`, both per hour; empty if nothing was used.
 
-    An address that comes back from quarantine starts with next to nothing: by attempts alone it would stay there.
+    `accepted`: of the queues that are refused, what was taken of them; they get that, and no more. `lately`: queues
+    that were refused not long ago; they grow by `CAUTIOUS`. An address that comes back from quarantine starts with
+    next to nothing: by attempts alone it would stay there.
     """
-    full = [queue for queue, part in parts.items() if is_full(used[queue], part)]
-    wanted = {queue: min(part, ROOM * used[queue]) for queue, part in parts.items() if queue not in full}
-    rest = sum(parts.values()) - sum(wanted.values())
-    wanted |= {queue: min(rest / len(full), GROWTH * parts[queue]) for queue in full}
+    full = [queue for queue, part in parts.items() if queue not in accepted and is_full(used[queue], part)]
+    left = {queue: min(parts[queue], took) for queue, took in accepted.items()}
+    kept = {queue: min(part, ROOM * used[queue]) for queue, part in parts.items() if queue not in {*full, *left}}
+    rest = max(0.0, sum(parts.values()) - sum(left.values()) - sum(kept.values()))
+    growing = {queue: min(rest / len(full), (CAUTIOUS if queue in lately else GROWTH) * parts[queue]) for queue in full}
+    wanted = _spread(kept | growing, sum(parts.values()) - sum(left.values())) | left
     total = sum(wanted.values())
     return {queue: round(wanted[queue] / total, 3) for queue in sorted(wanted) if wanted[queue] > 0} if total else {}
+
+
+def _spread(wanted: Mapping[str, float], whole: float) -> dict[str, float]:
+    """These, in proportion, so that they come to `whole`; as they are where there is nothing to go by."""
+    total = sum(wanted.values())
+    return {queue: part * whole / total for queue, part in wanted.items()} if total else dict(wanted)
 
 
 def split(rate_per_min: float, shares: Mapping[str, float], queues: Collection[str]) -> dict[str, float]:

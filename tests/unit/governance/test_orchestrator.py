@@ -259,13 +259,54 @@ def test_a_probe_is_judged_once_even_while_its_release_is_on_its_way() -> None:
     assert settle([], [*probing(), release], at, attempts(30, 0, at)) == Settled()
 
 
-def test_a_refused_probe_holds_twice_as_long() -> None:
-    at = START + timedelta(minutes=33)
-    settled = settle([], probing(), at, attempts(4, 6, at))
+@pytest.mark.parametrize(
+    ("minutes", "until"),
+    [(33, 66), (33 + 60, 2 * (33 + 60)), (20 * 60, 40 * 60), (30 * 60, 54 * 60)],
+    ids=["the first", "the second: twice again, not thrice", "a long one", "no more than a day"],
+)
+def test_a_refused_probe_holds_twice_as_long(minutes: int, until: int) -> None:
+    """All in all, from its beginning at START: it ends the later the longer what it keeps out lasts."""
+    at = START + timedelta(minutes=minutes)
+    held = standing(wish())
+    probe = attrs.evolve(probing()[1], at=at - timedelta(minutes=3), until=at + timedelta(minutes=20))
+    settled = settle([], [held, probe], at, attempts(4, 6, at))
     assert settled.decisions == ()
-    ended, held = settled.changes
+    ended, longer = settled.changes
     assert (ended.decision_id, ended.status) == (2, DecisionStatus.EXPIRED)
-    assert (held.decision_id, held.status, held.until) == (1, None, at + timedelta(minutes=60))
+    assert (longer.decision_id, longer.status, longer.until) == (1, None, START + timedelta(minutes=until))
+
+
+def host_halt(at: datetime) -> list[Decision]:
+    halt = wish(Action.EMERGENCY_HALT, AgentKind.EMERGENCY, "host", TargetType.HOST)
+    halt = attrs.evolve(standing(halt), isp=None)
+    return [
+        halt,
+        attrs.evolve(halt, id=2, action=Action.PROBE, at=at, until=at + timedelta(hours=1), parameters={"of": 1}),
+    ]
+
+
+@pytest.mark.parametrize(("refusing", "accepted"), [((), True), ((Isp.YAHOO,), True), ((Isp.YAHOO, Isp.GMAIL), False)])
+def test_one_providers_own_trouble_does_not_hold_the_whole_host(refusing: Sequence[Isp], accepted: bool) -> None:
+    """Ten messages each to three providers: what one of them defers is that one's; two refuse for what is ours."""
+    at = START + timedelta(minutes=31)
+    signals = SignalProcessor()
+    signals.observe(
+        [
+            outcome(n, at, OutcomeKind.DEFERRED if isp in refusing else OutcomeKind.DELIVERED, isp=isp)
+            for isp in (Isp.GMAIL, Isp.YAHOO, Isp.MICROSOFT)
+            for n in range(10)
+        ]
+    )
+    settled = settle([], host_halt(at - timedelta(minutes=1)), at + timedelta(minutes=1), signals)
+    assert [one.action for one, _, _ in settled.decisions] == [Action.PROBE] * accepted  # the first of two steps
+    assert [one.until is not None for one in settled.changes if one.decision_id == 1] == [True] * (not accepted)
+
+
+def test_where_there_is_one_provider_the_host_is_judged_by_it() -> None:
+    at = START + timedelta(minutes=31)
+    settled = settle([], host_halt(at - timedelta(minutes=1)), at + timedelta(minutes=1), attempts(4, 6, at))
+    assert settled.decisions == ()
+    assert [change.decision_id for change in settled.changes] == [2, 1]
 
 
 @pytest.mark.parametrize("good", [0, 4])
@@ -404,4 +445,4 @@ def test_a_tenth_that_meets_dead_addresses_is_a_halt_again_for_twice_as_long() -
     at = START + timedelta(minutes=34)
     ended, held = settle([], at_a_tenth(), at, outcomes(4, 6)).changes
     assert (ended.decision_id, ended.status) == (2, DecisionStatus.EXPIRED)
-    assert (held.decision_id, held.until) == (1, at + timedelta(minutes=60))
+    assert (held.decision_id, held.until) == (1, START + 2 * timedelta(minutes=34))

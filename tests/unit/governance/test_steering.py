@@ -162,6 +162,29 @@ def test_behind_a_stop_or_a_probe_no_minute_is_looked_at(other: dict[str, Any]) 
     assert STEERING.steer([throttle(10), halt], seen(minute(0, 6)), at(0)) == []
 
 
+def test_what_goes_out_while_a_stop_is_probed_is_no_evidence_about_the_throttles_rate() -> None:
+    """The probe's six of ten refused; the throttle begins again with the first minute after the release."""
+    stop = attrs.evolve(throttle(10), id=2, action=Action.EMERGENCY_HALT)
+    probe = attrs.evolve(stop, id=3, action=Action.PROBE, parameters={"of": 2, "factor": 0.1})
+    signals = seen(minute(0, 4, 6), minute(1, 6))
+    (passed,) = STEERING.steer([throttle(10), stop, probe], signals, at(0))
+    assert (passed.changed, passed.rung) == (False, 10)
+    (step,) = STEERING.steer([after(throttle(10), [passed])], signals, at(1))
+    assert step.rung == 10
+    assert step.parameters["memory"]["seen"] == [[6, 0]]
+
+
+@pytest.mark.parametrize(("kind", "rung"), [("auth", 17), ("load", 12)])
+def test_a_rate_is_not_cut_for_our_own_fault(kind: str, rung: int) -> None:
+    """10 of 20 refused, as in the cut below: by what the replies say it is the provider's limit, or is none."""
+    signals = SignalProcessor()
+    signals.observe([outcome(n, BEGIN) for n in range(10)])
+    told = {"reply_kind": kind, "reply_rule": "said", "about_us": True}
+    signals.observe([outcome(100 + n, BEGIN, OutcomeKind.BOUNCED, **told) for n in range(10)])
+    (step,) = STEERING.steer([throttle(17)], signals, at(0))
+    assert step.rung == rung
+
+
 def test_a_minute_is_answered_once_it_is_over_and_never_twice() -> None:
     decision, signals = throttle(10), seen(minute(0, 6))
     (begun,) = STEERING.steer([decision], signals, BEGIN + timedelta(minutes=1, seconds=9))
@@ -303,6 +326,16 @@ def test_a_rate_that_is_used_up_is_released_only_at_the_unrestricted_one(per_hou
     assert len(settled.decisions) == released
 
 
+@pytest.mark.parametrize(("read", "released"), [(10, True), (3, False)])
+def test_minutes_of_which_nothing_was_read_say_nothing_of_a_rates_use(read: int, released: bool) -> None:
+    """Rung 10, 6.19 a minute: 18 of 62 in ten minutes are few, 18 of 18.6 in the three that were read are not.
+    Elsewhere on the host there was mail all the while, as far as anybody has read."""
+    elsewhere = [attrs.evolve(one, isp=Isp.YAHOO, queue="yahoo.com/mta") for n in range(read) for one in minute(n, 9)]
+    signals = seen(minute(0, 6), minute(1, 6), minute(2, 6), elsewhere)
+    settled = settle(begun(throttle(10)), signals, at(9))
+    assert [one.action is Action.RELEASE for one, _, _ in settled.decisions] == [True] * released
+
+
 def test_one_queue_that_uses_up_its_part_keeps_the_throttle() -> None:
     """Rung 17 is 22.2 a minute, 1331 an hour: 998 for mta1, of PMTA's rungs 901.5; what is left and 333 come to 430 for
     mta2: 361.7. Ten minutes of that are 60, nine tenths 54. mta1 leaves most of its own."""
@@ -435,6 +468,19 @@ def test_full_queues_come_to_equal_parts_and_one_that_leaves_room_keeps_it() -> 
     assert history == sorted(history)
     assert parts["g/1"] == parts["g/2"] == pytest.approx(parts["g/3"], rel=0.01)
     assert 1.05 * wants["g/4"] < parts["g/4"] < 1.4 * wants["g/4"]
+
+
+def test_a_queue_that_is_refused_gets_what_is_accepted_of_it_and_holds_no_other_down() -> None:
+    """900 an hour over three, of one of which 100 of 300 are accepted: the other two share 800."""
+    parts = dict.fromkeys(("g/1", "g/2", "g/3"), 300.0)
+    shares = fair_shares(parts, parts, {"g/3": 100.0}, ["g/3"])
+    assert shares == {"g/1": 0.444, "g/2": 0.444, "g/3": 0.111}
+    # a clean minute later it may have a fifth more, not an equal part at once: 120 of 800 + 120
+    parts = {"g/1": 400.0, "g/2": 400.0, "g/3": 100.0}
+    again = fair_shares(parts, parts, {}, ["g/3"])
+    assert again["g/3"] == pytest.approx(120 / (120 + 2 * 300), abs=0.001)
+    # all are refused: each what is accepted of it
+    assert fair_shares(parts, parts, {"g/1": 30.0, "g/2": 60.0, "g/3": 10.0}) == {"g/1": 0.3, "g/2": 0.6, "g/3": 0.1}
 
 
 @given(
