@@ -38,7 +38,6 @@ from ignite_domain.governance.words import (
     is_persons,
 )
 from ignite_domain.inference import clopper_pearson
-from ignite_domain.isps import Isp
 
 LEVERS: Final = PMTA_LEVER - {Action.PROBE, Action.RELEASE}
 HALTS: Final = frozenset({Action.EMERGENCY_HALT, Action.PAUSE_QUEUE})
@@ -110,7 +109,7 @@ def way_back(
             elif why := silenced(one):
                 _stay(one, f"held, neither probed nor released: {why}", now + dwell, found)
             elif asked := _asked_until(one, signals, now):
-                if asked > one.until:  # else it has been said, and its mail has to wait for that
+                if asked > one.until:  # else it has been said
                     _stay(one, f"held: replies ask to wait until {asked:%d %b %H:%M} UTC", asked, found)
             elif is_steered(one):
                 _steered(one, signals, now, steering, edge, dwell, found)
@@ -197,11 +196,9 @@ def _judge_tenth(
 def _hold(probe: Decision, undone: Decision, seen: Seen, now: datetime, found: WayBack) -> None:
     text = f"the probe was refused: {seen.x} of {seen.n} not accepted"
     found.end(probe, DecisionStatus.EXPIRED, text)
-    # all in all, from its beginning: twice what it has lived on top of that would be 1, 3, 9 lifetimes, and a block of
-    # four hours would be noticed to be over after ten
-    again = min(now - undone.at, MAX_LIFETIME)
+    longer = min((undone.until - undone.at) * 2, MAX_LIFETIME)
     assert undone.id is not None
-    found.changes.append(StatusChange(undone.id, None, f"{text}; held twice as long", until=now + again))
+    found.changes.append(StatusChange(undone.id, None, f"{text}; held twice as long", until=now + longer))
 
 
 def _let_go(
@@ -246,25 +243,13 @@ def outcomes_of(decision: Decision, signals: SignalProcessor, since: datetime) -
 
     Wrong is what is not accepted for a reason of ours; for a decision about dead addresses they count too. A job
     stands still for its list: what a provider defers says nothing about that, and must not hold it everywhere else.
-    The host stands still for what many providers find wrong: without the one that takes least, or that one's own
-    trouble would hold all others.
     """
     scope = scope_of(decision)
-    seen = _but_the_worst(signals, since) if scope[0] == HOST else signals.since(*scope, Signal.ATTEMPT, since)
+    seen = signals.since(*scope, Signal.ATTEMPT, since)
     if decision.target_type is TargetType.JOB:
         seen = Seen(seen.n, signals.since(*scope, Signal.REFUSAL, since).x)
     dead = signals.since(*scope, Signal.BOUNCE, since).x if decision.agent is AgentKind.EMERGENCY else 0
     return Seen(seen.n, seen.x + dead)
-
-
-def _but_the_worst(signals: SignalProcessor, since: datetime) -> Seen:
-    """All attempts of the host, of what went wrong only what did so at other providers than the worst one."""
-    whole = signals.since(HOST, "host", HOST, Signal.ATTEMPT, since)
-    labels = (*(isp.value for isp in Isp), ELSEWHERE)
-    worst = max((signals.since(label, "isp", label, Signal.ATTEMPT, since) for label in labels), key=lambda one: one.x)
-    if worst.n >= whole.n:
-        return whole  # there is no other
-    return Seen(whole.n - worst.x, whole.x - worst.x)
 
 
 def _begin_afresh(undone: Decision, signals: SignalProcessor) -> None:

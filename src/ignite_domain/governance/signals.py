@@ -19,7 +19,6 @@ import attrs
 
 from ignite_domain.governance.alarms import TUNINGS, Cusum, level_of
 from ignite_domain.governance.ports import HistoryPoint, StoredSignal
-from ignite_domain.governance.slices import Slices
 from ignite_domain.governance.streams import (
     BOUNCED,
     COMPLAINED,
@@ -46,6 +45,7 @@ ELSEWHERE: Final = "elsewhere"
 HOST: Final = "host"
 WINDOWS_S: Final = (60, 300, 3600, 86_400)
 """The windows that are stored for people to look at; rules may use any up to the longest."""
+HISTORY_MINUTES: Final = 5
 SCOPES_KEPT: Final = 500
 LONGEST_NAME: Final = 300
 """Addresses, jobs and queues counted per provider, and the bytes of their names; idle ones go after a week."""
@@ -89,6 +89,8 @@ class Outcome:
     reply_kind: str = ""
     reply_rule: str = ""
     waited_s: int = 0
+    names: str = ""
+    asks_s: int = 0
 
     @property
     def event(self) -> "Event":
@@ -104,33 +106,28 @@ class Outcome:
         )
 
     @property
-    def code(self) -> int:
-    @property
     def note(self) -> "Note":
         """What its reply says besides its class."""
         where = (self.isp.value if self.isp else "", self.ip, self.job, self.queue)
         return Note(int(self.at.timestamp()), where, self.recipient, self.reply_rule, self.names, self.asks_s)
 
+    @property
+    def code(self) -> int:
         """The code under which it is counted."""
-        return code_of(self.kind, self.first, self.address_fault, self.about_us, self.reply_kind)
-
-
-def code_of(kind: OutcomeKind, first: bool, address_fault: bool, about_us: bool, reply_kind: str) -> int:
-    """The code under which an outcome is counted, from what an `Outcome` knows of it."""
-    match kind:
-        case OutcomeKind.DELIVERED:
-            code = DELIVERED
-        case OutcomeKind.DEFERRED:
-            code = DEFERRED_ADDRESS if address_fault else DEFERRED
-            if reply_kind in WAY_KINDS:
-                code = DEFERRED_WAY
-        case OutcomeKind.BOUNCED:
-            code = DEAD if address_fault else REFUSED if about_us else BOUNCED
-        case OutcomeKind.COMPLAINED:
-            return COMPLAINED
-        case OutcomeKind.CONNECTION:
-            return CONNECTION
-    return code if first else code + 1
+        match self.kind:
+            case OutcomeKind.DELIVERED:
+                code = DELIVERED
+            case OutcomeKind.DEFERRED:
+                code = DEFERRED_ADDRESS if self.address_fault else DEFERRED
+                if self.reply_kind in WAY_KINDS:
+                    code = DEFERRED_WAY
+            case OutcomeKind.BOUNCED:
+                code = DEAD if self.address_fault else REFUSED if self.about_us else BOUNCED
+            case OutcomeKind.COMPLAINED:
+                return COMPLAINED
+            case OutcomeKind.CONNECTION:
+                return CONNECTION
+        return code if self.first else code + 1
 
 
 Scope = tuple[str, str, str]
@@ -152,8 +149,6 @@ class Accepted:
 NOTHING: Final = Accepted()
 
 
-Event = tuple[int, Where, int, str, str, str, int]
-"""An outcome as it is counted: second, where, code, and of a reply recipient, rule ("" if there was none) and class;
 class Note(NamedTuple):
     """What a reply says besides its class, of one that names somebody or asks to wait: see `Outcome`."""
 
@@ -165,6 +160,8 @@ class Note(NamedTuple):
     asks_s: int
 
 
+Event = tuple[int, Where, int, str, str, str, int]
+"""An outcome as it is counted: second, where, code, and of a reply recipient, rule ("" if there was none) and class;
 last `Outcome.waited_s`."""
 
 
@@ -229,7 +226,7 @@ class SignalProcessor:
         self._changed: set[Scope] = set()  # without those of `_touched`
         self._unshown: set[Scope] = set()
         self._said_anew: set[Told] = set()
-        self._slices = Slices()
+        self._slices: set[tuple[str, int]] = set()
         self._peaks: list[Stream] = []
         for row in stored:
             if row.signal.startswith("reply:"):
@@ -254,9 +251,9 @@ class SignalProcessor:
     def observe(self, outcomes: Sequence[Outcome], taken: Accepted = NOTHING) -> None:
         """Count outcomes, and deliveries in columns, each in order of time."""
         self.take([one.event for one in outcomes], taken)
+        self.note(one.note for one in outcomes if one.names or one.asks_s)
 
     def take(self, events: Iterable[Event], taken: Accepted = NOTHING) -> None:
-        self.note(one.note for one in outcomes if one.names or one.asks_s)
         """The same as `observe`, of outcomes that are events already."""
         for stream in self._peaks:
             stream.looked()
@@ -275,7 +272,6 @@ class SignalProcessor:
                 count(cell.streams, at // 60, WAITED, waited)
             if code in EVENT or code == COMPLAINED:
                 rising.append((cell, code))
-                self._slices.count(cell.streams, at // 60, WAITED, waited)
             if rule:
                 self._kinds[rule] = kind
                 told = cell.told.get(rule) or self._told_in(cell, rule)
@@ -290,9 +286,6 @@ class SignalProcessor:
             for where, seconds in by_where.items():
                 count(self._cells.streams[where], minute, WAITED, seconds)
 
-    def _accept(self, taken: Accepted, start: int, stop: int) -> int:
-                self._slices.count(self._cells.streams[where], minute, WAITED, seconds)
-
     def note(self, notes: Iterable[Note]) -> None:
         """Remember, where a reply has been counted, whom it named and how long it asked to wait; a stated wait by
         queue too, since that is what the provider limits."""
@@ -306,6 +299,8 @@ class SignalProcessor:
             for told in [self._told(scope, rule) for scope in queues] if asks_s else ():
                 told.asked(recipient, second, asks_s)
                 self._said_anew.add(told)
+
+    def _accept(self, taken: Accepted, start: int, stop: int) -> int:
         """Count a part of deliveries, a minute at a time; returns its end."""
         while start < stop:
             minute = taken.seconds[start] // 60
@@ -405,12 +400,11 @@ class SignalProcessor:
         found = cell.told[rule] = tuple(self._told(scope, rule) for scope in cell.replied)
         return found
 
-    def _told(self, scope: Scope, rule: str, recipients: Iterable[tuple[str, int]] = ()) -> Told:
+    def _told(self, scope: Scope, rule: str) -> Told:
         there = self._said.setdefault(scope, {})
         found = there.get(rule)
         if found is None:
-            known = {str(who): int(at) for who, at in recipients}
-            found = there[rule] = Told(scope, rule, known)
+            found = there[rule] = Told(scope, rule)
         return found
 
     # -- reading
@@ -505,6 +499,20 @@ class SignalProcessor:
                 found[rule] = (self._kinds.get(rule, ""), many)
         return found
 
+    def names(self, isp: str, scope_type: str, scope: str, rule: str) -> tuple[str, str]:
+        """Whom a reply named last there: kind of identity, and which one; "" where that was not said."""
+        told = self._said.get((isp, scope_type, scope), {}).get(rule)
+        kind, _, value = told.names.partition(" ") if told else ("", "", "")
+        return kind, value
+
+    def asked(self, isp: str, scope_type: str, scope: str, minute: int) -> int:
+        """Minutes more, at the end of `minute` (since 1970), that replies until then ask to wait; 0: none does."""
+        return max((told.still(minute) for told in self._said.get((isp, scope_type, scope), {}).values()), default=0)
+
+    def asked_until(self, isp: str, scope_type: str, scope: str) -> datetime:
+        """Until when at least two recipients' replies have asked to wait, whatever the reply; 1970 if none have."""
+        return datetime.fromtimestamp(asked_until(self._said.get((isp, scope_type, scope), {}).values()), UTC)
+
     # -- keeping
 
     def take_changes(self, now: datetime, *, shown: bool = True) -> tuple[list[StoredSignal], list[HistoryPoint]]:
@@ -558,9 +566,9 @@ class SignalProcessor:
 
     def _reply_row(self, told: Told, limit: int) -> StoredSignal:
         told.forget(limit)
-        recent = list(told.recipients.items())
-        state: dict[str, Any] = {"kind": self._kinds.get(told.rule, ""), "recipients": recent}
-        return StoredSignal(*told.scope, f"reply:{told.rule}", REPLY_WINDOW_S, len(recent), len(recent), 0, state)
+        recent = len(told.recipients)
+        state = {"kind": self._kinds.get(told.rule, ""), **told.to_state()}
+        return StoredSignal(*told.scope, f"reply:{told.rule}", REPLY_WINDOW_S, recent, recent, 0, state)
 
     def _slice(self, isp: str, number: int) -> list[HistoryPoint]:
         at = datetime.fromtimestamp(number * HISTORY_MINUTES * 60, UTC)
