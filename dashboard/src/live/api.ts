@@ -79,7 +79,7 @@ export interface Alert { id: number; kind: string; subject: string; text: string
 export const MODES = ["observe", "shadow", "approve", "act"] as const;
 export interface ModeEntry { agent: string | null; isp: string | null; mode: string; by: string; at: string; reason: string }
 export interface Stop { isp: string | null; by: string; at: string; reason: string }
-export interface Governance { at: string; default_mode: string; host_unread: string | null; host_unread: string | null; modes: ModeEntry[]; stops: Stop[]; pending: number }
+export interface Governance { at: string; default_mode: string; host_unread: string | null; modes: ModeEntry[]; stops: Stop[]; pending: number }
 
 export interface PolicyRule {
   name: string; version: number; id: string; agent: string; says: string; signal: string; scope: string; action: string;

@@ -85,6 +85,9 @@ function widest(places: number[]): { end: number } {
 }
 
 function BandWords({ band, y, end }: { band: Band; y: (v: number) => number; end: number }) {
+  if (y(band.from) - y(band.to) < 12) { // no room for a line of words between the two
+    return <text className="band-word" x={end - 5} y={y(band.to) - 3} textAnchor="end">{band.low}, {band.high}</text>;
+  }
   return (
     <g>
       <text className="band-word" x={end - 5} y={y(band.from) - 3} textAnchor="end">{band.low}</text>

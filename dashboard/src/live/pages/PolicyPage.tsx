@@ -43,7 +43,7 @@ export function PolicyPage({ now, pushed }: { now: string | undefined; pushed: n
     <>
       <div className="page-head">
         <h2 className="page-title" tabIndex={-1}>Policy</h2>
-        <span className="dim-line">version <b>{current.version}</b>{current.by && <> by {current.by}</>}{current.at && ` ${when(current.at, now)}`}{current.reason && `: ${current.reason}`}</span>
+        <span className="dim-line">{current.version === 0 ? "the rules as shipped" : <>version <b>{current.version}</b></>}{current.by && <> by {current.by}</>}{current.at && ` ${when(current.at, now)}`}{current.reason && `: ${current.reason}`}</span>
       </div>
       {current.faults.length > 0 && <p className="banner" role="alert">Version {current.version} is not in force: this release does not know what it says, so the rules are as shipped. {current.faults.map((one) => `${one.line === null ? "" : `line ${one.line}: `}${one.key}: ${one.message}`).join("; ")}</p>}
       <div className="split even">

@@ -5,6 +5,8 @@ import { lasting, words } from "../format";
 const plain = (value: unknown): string =>
   typeof value === "number" ? String(+value.toPrecision(4)) : Array.isArray(value) ? value.join(", ") : typeof value === "string" ? value : JSON.stringify(value);
 
+const PLACE: Record<string, string> = { isp: "provider", ip: "address", cold: "address under the warm-up ladder", host: "whole host" };
+
 const fields = (one: PolicyRule): [string, unknown][] => Object.entries(one.fields).filter(([key]) => one.uses.includes(key));
 /** The rule with its present values, as a document writes it. */
 const entry = (one: PolicyRule): string => `${one.name}:\n${fields(one).map(([key, value]) => `  ${key}: ${plain(value)}\n`).join("")}`;
@@ -24,7 +26,7 @@ export function RuleTable({ rules, change }: { rules: PolicyRule[]; change: (lin
               <ul className="plain-list">{own.map((one) => (
                 <li key={one.name} data-rule={one.name} className={one.enabled ? "" : "off"}>
                   <div className="far-head">
-                    <span><span aria-hidden="true">{MARK[one.action]}</span> <b>{words(one.action)}</b>{one.parameters.factor !== undefined && ` × ${one.parameters.factor}`} <small>for {lasting(one.lifetime_s)}, {one.scope}</small>
+                    <span><span aria-hidden="true">{MARK[one.action]}</span> <b>{words(one.action)}</b>{one.parameters.factor !== undefined && ` × ${one.parameters.factor}`} <small>for {lasting(one.lifetime_s)}, by {PLACE[one.scope] ?? one.scope}</small>
                       {one.changed && <> <span className="tag">changed</span></>}{!one.enabled && <> <span className="tag">off</span></>}</span>
                     <small className="mono">{one.id}</small>
                   </div>
