@@ -66,6 +66,7 @@ from ignite_app.workers.warmup import WarmupPlanner, cold_pairs
 from ignite_app.workers.watch import Channel, Watch
 from ignite_domain.campaigns import ResolveDoubts, SendBatch
 from ignite_domain.experiments import DecideTests
+from ignite_domain.governance.desired import stand_ins
 from ignite_domain.governance.modes import Modes
 from ignite_domain.governance.orchestrator import Orchestrator
 from ignite_domain.governance.steering import Steering
@@ -106,6 +107,11 @@ def _channels(settings: Settings) -> list[Channel]:
 
 def _warm(vmtas: tuple[VmtaSettings, ...]) -> tuple[str, ...]:
     return tuple(vmta.name for vmta in vmtas if not vmta.cold)
+
+
+def _stand_ins(settings: Settings) -> dict[str, tuple[str, ...]]:
+    vmtas = [(one.name, one.pool, one.cold) for one in settings.pmta.vmtas]
+    return stand_ins(vmtas) if settings.governance.reroute_held else {}
 
 
 def _taker(dsn: str, name: str) -> Callable[[], AbstractAsyncContextManager[Lease | None]]:
@@ -256,6 +262,8 @@ class Container(containers.DeclarativeContainer):
         vmtas=addresses,
         base_rate=settings.provided.governance.queue_rate_per_hour,
         idle=settings.provided.governance.apply_poll_seconds,
+        stand_ins=providers.Callable(_stand_ins, settings),
+        bounce_after=providers.Callable(lambda s: timedelta(hours=s.pmta.bounce_after_hours), settings),
     )
     approvals = providers.Factory(
         ApprovalsWorker, persons, modes, clock, poll_seconds=settings.provided.governance.apply_poll_seconds

@@ -111,6 +111,8 @@ class PmtaSettings:
     ssh_host_key: str = ""  # the host's public key, one line, as in known_hosts without the host
     accounting_dir: str = ".ignite/acct"
     accounting_poll_seconds: float = attrs.field(default=10.0, validator=_POSITIVE)
+    # PMTA's own bounce-after: how long it keeps mail that it cannot deliver
+    bounce_after_hours: float = attrs.field(default=108.0, validator=_POSITIVE)
     vmtas: tuple[VmtaSettings, ...] = ()
 
 
@@ -185,6 +187,8 @@ class GovernanceSettings:
     apply_poll_seconds: float = attrs.field(default=15.0, validator=_POSITIVE)
     # the unrestricted rate of one queue, written to the include file
     queue_rate_per_hour: int = attrs.field(default=20000, validator=_POSITIVE)
+    # mail in the queues of a quarantined address goes out by other members of its pool (reroute-to-virtual-mta)
+    reroute_held: bool = True
     # a YAML file of changes to the rule table; it alone makes versions then. Empty: the API does
     policy: str = ""
 

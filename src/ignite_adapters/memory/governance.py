@@ -181,7 +181,10 @@ class MemoryGovernanceStore:
         one = kept.decision
         if change.waiting and not (one.status is DecisionStatus.PROPOSED and one.deadline is not None):
             return  # somebody has answered meanwhile
-        kept.decision = attrs.evolve(one, status=change.status or one.status, until=change.until or one.until)
+        parameters = {**one.parameters, **change.parameters}
+        kept.decision = attrs.evolve(
+            one, status=change.status or one.status, until=change.until or one.until, parameters=parameters
+        )
         if change.status is not None and change.status not in _GOES_ON:
             kept.ended_at = now
 

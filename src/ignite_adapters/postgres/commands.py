@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import attrs
 from psycopg import AsyncConnection
+from psycopg.errors import QueryCanceled
 from psycopg.types.json import Jsonb
 
 from ignite_adapters.postgres.decisions import LIVE_COLUMNS, live_of
@@ -18,6 +19,7 @@ from ignite_adapters.postgres.events import append
 from ignite_adapters.postgres.pool import Pool, transaction
 from ignite_domain.governance.approvals import LIFTS
 from ignite_domain.governance.desired import closed_jobs, closed_vmtas
+from ignite_domain.governance.held import HELD, Held, note_of
 from ignite_domain.governance.reconcile import Planned, Stamp, Turned, turns_on
 from ignite_domain.governance.words import (
     PMTA_LEVER,
@@ -94,6 +96,21 @@ insert into mailing_engine_unread_hosts as h (host, why, since) values (%(host)s
 on conflict (host) do update set why = excluded.why, since = excluded.since where h.why <> excluded.why
 """
 _READ: Final = "delete from mailing_engine_unread_hosts where host <> %(host)s or %(readable)s"
+_NOTE: Final = "select status_note from mailing_engine_decisions where id = %s for update"
+_HELD: Final = f"""
+update mailing_engine_decisions set parameters = parameters || %(new)s,
+       status_note = case when status = any(%(noted)s) then nullif(%(note)s, '') else status_note end
+ where id = %(id)s and ended_at is null
+returning {LIVE_COLUMNS}
+"""  # noqa: S608  # constants of ours
+# Only mail of campaigns that may still be under way; the ledger has an index by campaign.
+_OLDEST: Final = """
+select min(injected_at) from mailing_sends
+ where campaign_id in (select id from mailing_campaigns where (%(campaign)s::bigint is null or id = %(campaign)s)
+                       and (finished_at is null or finished_at >= %(since)s))
+   and state = 'injected' and (outcome is null or outcome = 'deferred') and injected_at >= %(since)s
+   and (%(isp)s::text is null or isp = %(isp)s) and (%(vmtas)s::text[] is null or vmta = any(%(vmtas)s))
+"""
 _RUNG: Final = """
 update mailing_engine_decisions
    set parameters = parameters || jsonb_build_object('applied_rung', %(rung)s::int, 'applied_at', %(at)s::bigint)
@@ -164,6 +181,39 @@ class PostgresCommandStore:
             await conn.execute(_READ, values)
             if why_not:
                 await conn.execute(_UNREAD, values)
+
+    async def oldest(
+        self, isp: Isp | None, vmtas: Sequence[str] | None, campaign: int | None, since: datetime
+    ) -> datetime | None:
+        """When the oldest mail of ours that the MTA may still have was handed over, not before `since`: of a provider
+        and of VMTAs (None: of any), or of one campaign. None: we know of none, or could not look through it in time."""
+        values: dict[str, Any] = {"isp": isp.value if isp else None, "campaign": campaign, "since": since}
+        values["vmtas"] = list(vmtas) if vmtas is not None else None
+        async with transaction(self._pool) as conn:
+            await conn.execute("set local statement_timeout = '5s'")
+            try:
+                row = await (await conn.execute(_OLDEST, values)).fetchone()
+            except QueryCanceled:
+                await conn.rollback()
+                return None
+        return row[0] if row else None
+
+    async def hold(self, waits: Mapping[int, Held | None], now: datetime) -> None:
+        """Write on decisions what mail waits behind them; it goes to the live feed."""
+        async with transaction(self._pool) as conn:
+            live = []
+            for number, waiting in sorted(waits.items()):
+                said = await (await conn.execute(_NOTE, (number,))).fetchone()
+                values = {
+                    "id": number,
+                    "new": Jsonb({HELD: waiting.values() if waiting else None}),
+                    "note": note_of((said[0] if said else "") or "", waiting),
+                    "noted": [DecisionStatus.APPLIED.value, DecisionStatus.VERIFIED.value],
+                }
+                row = await (await conn.execute(_HELD, values)).fetchone()
+                if row is not None:
+                    live.append(live_of(row, now))
+            await append(conn, (), decisions=live)
 
     async def turned(self) -> dict[str, Turned]:
         """What the outbox last knows of every knob of this host."""

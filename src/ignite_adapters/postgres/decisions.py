@@ -32,6 +32,7 @@ returning {LIVE_COLUMNS}
 _CHANGE: Final = f"""
 update mailing_engine_decisions
    set status = coalesce(%(status)s, status), status_note = %(note)s, until = coalesce(%(until)s, until),
+       parameters = parameters || %(new)s,
        ended_at = case when %(ends)s then %(now)s else ended_at end
  where id = %(id)s and ended_at is null
    and (not %(waiting)s or (status = 'proposed' and deadline is not null))
@@ -102,10 +103,11 @@ async def change(conn: AsyncConnection[Any], one: StatusChange, now: datetime) -
         "until": one.until,
         "ends": one.status is not None and one.status not in GOES_ON,
         "waiting": one.waiting,
+        "new": Jsonb(dict(one.parameters)),
         "now": now,
     }
     row = await (await conn.execute(_CHANGE, values)).fetchone()
-    if row is None or one.status is None:
+    if row is None or (one.status is None and not one.parameters):
         return None
     if one.status is DecisionStatus.APPROVED:
         await conn.execute(_FIRST_RATE, values)

@@ -132,6 +132,7 @@ def settings_of(
             "ssh_host_key": host_key,
             "accounting_dir": str(places.accounting),
             "accounting_poll_seconds": 120 if fast else 30,
+            "bounce_after_hours": 1.5 if fast else 2,  # as the simulated host has it
             "vmtas": [{**vmta, "pool": "cold" if vmta["cold"] else "warm"} for vmta in VMTAS],
         },
         "governance": {

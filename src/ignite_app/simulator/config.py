@@ -95,6 +95,7 @@ MODELLED: Final[Mapping[str, Callable[[str], object]]] = {
     "backoff-upon-all-sources-disabled": flag,
     "smtp-pattern-list": _text,
     "reenable-source-ip-after": maybe_duration,
+    "reroute-to-virtual-mta": str,  # "" clears what is inherited
 }
 """Directives of a `<domain>` that change what the simulator does."""
 
@@ -109,7 +110,6 @@ NO_EFFECT: Final[Mapping[str, Callable[[str], object]]] = {
     "retry-recipients-after": duration,
     "backoff-notify": _text,
     "backoff-reroute-to-virtual-mta": _text,
-    "reroute-to-virtual-mta": _text,
     "queue-to": _text,
     "dkim-sign": flag,
     "use-starttls": flag,
@@ -159,6 +159,7 @@ class QueueSettings:
     backoff_upon_all_sources_disabled: bool = False
     smtp_pattern_list: str = ""
     reenable_source_ip_after: float | None = None
+    reroute_to_virtual_mta: str = ""
 
 
 @attrs.frozen
@@ -342,6 +343,9 @@ def parse(files: list[tuple[str, str]]) -> Configuration:
             raise ConfigError(f'Error in {files[-1][0]}: virtual-mta "{vmta}" has no smtp-source-host')
     for table in config.domains.values():
         for directives in table.values():
+            other = directives.get("reroute-to-virtual-mta")
+            if other and other not in config.sources:
+                raise ConfigError(f'Error in {files[-1][0]}: unknown virtual-mta "{other}"')
             wanted = directives.get("smtp-pattern-list")
             if wanted is not None and wanted not in config.patterns:
                 raise ConfigError(f'Error in {files[-1][0]}: unknown smtp-pattern-list "{wanted}"')

@@ -95,6 +95,8 @@ class Mta:
         """Take an accepted message into its queue."""
         name = self.config.queue_domain(message.destination.domain, message.destination.mx)
         queue = self.queue(name, message.vmta)
+        if other := self._settings(queue).reroute_to_virtual_mta:
+            queue, message.vmta = self.queue(name, other), other
         queue.kbytes += message.size / 1024
         queue.ready.append(message)
         self._wake(queue)
@@ -195,7 +197,24 @@ class Mta:
         """Use other settings from now on; state of queues stays."""
         self.config = config
         for queue in list(self.queues.values()):
+            if other := self._settings(queue).reroute_to_virtual_mta:
+                self._reroute(queue, self.queue(queue.domain, other))
             self._wake(queue)
+
+    def _reroute(self, queue: Queue, other: Queue) -> None:
+        """All that is in a queue goes on in another VMTA's queue of the same domain. Whether PMTA moves what waits
+        between two attempts, or behind a disabled source, is not documented; here it does."""
+        if other is queue:
+            return
+        moved = [*queue.ready, *self._waiting.pop(queue.name, {}).values()]
+        queue.ready.clear()
+        queue.waiting = 0
+        for message in moved:
+            message.vmta = other.vmta
+            queue.kbytes -= message.size / 1024
+            other.kbytes += message.size / 1024
+        other.ready.extend(moved)
+        self._wake(other)
 
     def retry_now(self, queue: Queue) -> None:
         """`schedule`: what waits is tried at once."""

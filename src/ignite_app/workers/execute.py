@@ -10,6 +10,7 @@ sent and has no answer is settled by what the host shows; every command is idemp
 
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from datetime import datetime, timedelta
 from typing import Final
 
 import attrs
@@ -23,16 +24,31 @@ from ignite_domain.governance import commands, include_file
 from ignite_domain.governance.commands import PmtaCommand, Verb
 from ignite_domain.governance.console_port import PmtaConsole
 from ignite_domain.governance.desired import INCLUDE, RELOAD, Desired, Knob, Topology, desired
+from ignite_domain.governance.held import HOLDS, Held, held, held_of
 from ignite_domain.governance.host_state import QUESTIONS, HostState, MissingPath, read
 from ignite_domain.governance.modes import Modes, ModesStore, Say, says
-from ignite_domain.governance.reconcile import Planned, Stamp, describe, in_force, plan, stamps, turns_on
+from ignite_domain.governance.reconcile import (
+    Planned,
+    Stamp,
+    describe,
+    in_force,
+    plan,
+    stamps,
+    turns_on,
+    waiting_behind,
+)
 from ignite_domain.governance.steering import LADDER
-from ignite_domain.governance.words import Decision, DecisionStatus
+from ignite_domain.governance.words import Decision, DecisionStatus, TargetType
 
 log = structlog.get_logger("ignite.execute")
 
 _Pair = tuple[Decision, int | None]
 """A decision that stands, and the generation of commands that carried it."""
+HELD_EVERY: Final = timedelta(minutes=10)
+"""What waits behind a decision is said anew after this."""
+BOUNCE_AFTER: Final = timedelta(hours=108)
+"""PMTA's own default (guide 3.3.10: 4d12h)."""
+IN_FORCE: Final = frozenset({DecisionStatus.APPLIED, DecisionStatus.VERIFIED})
 OPENS: Final = frozenset({Say.CARRY, Say.KEEP})
 """What a command may be sent for."""
 
@@ -44,6 +60,8 @@ class Executor:
     and again right before anything is sent: what they say may be sent for a decision is decided there. Where nothing
     may, the host is not even asked; in shadow it is read, and each proposal told what would have been sent. `vmtas`
     maps the names of our VMTAs to their addresses. `base_rate`: messages per hour of an unrestricted queue.
+    `stand_ins`: VMTA -> those that carry its mail while its address is quarantined. `bounce_after`: how long PMTA keeps
+    mail.
     """
 
     name = "execute"
@@ -59,6 +77,8 @@ class Executor:
         vmtas: Mapping[str, str],
         base_rate: int,
         idle: float = 15.0,
+        stand_ins: Mapping[str, tuple[str, ...]] | None = None,
+        bounce_after: timedelta = BOUNCE_AFTER,
     ) -> None:
         self.idle = idle
         self._store = store
@@ -68,6 +88,9 @@ class Executor:
         self._modes = modes
         self._vmtas = dict(vmtas)
         self._base_rate = base_rate
+        self._stand_ins = dict(stand_ins or {})
+        self._bounce_after = bounce_after
+        self._looked: dict[int, datetime] = {}  # decision -> when it was last said how much waits behind it
         self._stack = AsyncExitStack()
         self._lease: HeldLease | None = None
         self._domains: set[str] = set()
@@ -131,9 +154,35 @@ class Executor:
         words = stamps(standing, wanted, host, turned)
         if read_backs or words:
             await self._store.settle(read_backs, words, self._clock.now())
+        await self._hold([decision for decision, _ in standing], wanted, host)
         for word in words:
             log.info("execute.decision", decision=word.decision, status=word.status.value, note=word.note)
         return len(due)
+
+    async def _hold(self, standing: Sequence[Decision], wanted: Desired, host: HostState) -> None:
+        """Say on decisions how much mail waits behind them, every `HELD_EVERY`, and at once when it begins or ends."""
+        now = self._clock.now()
+        said: dict[int, Held | None] = {}
+        for one in standing:
+            assert one.id is not None
+            if one.action not in HOLDS or one.status not in IN_FORCE:
+                continue
+            waiting = {} if one.id in wanted.lifting else waiting_behind(one, wanted, host)
+            same = bool(waiting) is (held_of(one) is not None)
+            looked = self._looked.get(one.id)
+            if same and (not waiting or (looked is not None and now < looked + HELD_EVERY)):
+                continue
+            self._looked[one.id] = now
+            if not waiting:
+                said[one.id] = None
+                continue
+            vmtas = {name.partition("/")[2] for name in waiting if "/" in name}
+            campaign = int(one.target[1:]) if one.target_type is TargetType.JOB else None
+            isp = None if campaign else one.isp  # a job is paused at every provider
+            oldest = await self._store.oldest(isp, sorted(vmtas) or None, campaign, now - self._bounce_after)
+            said[one.id] = held(waiting, min(oldest or one.at, one.at), self._bounce_after)
+        if said:
+            await self._store.hold(said, now)
 
     async def _withdraw(self, pairs: Sequence[_Pair], said: Mapping[int, Say], modes: Modes) -> None:
         """What was approved and never sent when a stop or another mode came is a proposal again."""
@@ -177,7 +226,7 @@ class Executor:
     def _desired(self, decisions: Sequence[Decision], host: HostState, held: Mapping[str, int]) -> Desired:
         # Domains seen once stay known: a queue that runs empty must not change the include file.
         self._domains |= {queue.partition("/")[0] for queue in host.queues}
-        topology = Topology(self._vmtas, frozenset(self._domains))
+        topology = Topology(self._vmtas, frozenset(self._domains), self._stand_ins)
         return desired(decisions, topology, base_rate=self._base_rate, held=held)
 
     async def _read(self) -> HostState:

@@ -20,6 +20,7 @@ from ignite_domain.errors import PortFailure
 from ignite_domain.governance.attention import ATTENTION_KINDS, TOLD, attention
 from ignite_domain.governance.console_port import PmtaConsole
 from ignite_domain.governance.health import FEED_KINDS, SPAN, UNREACHABLE, Compared, Finding, Total, findings
+from ignite_domain.governance.held import EXPIRES, HOLDS, expiring
 from ignite_domain.governance.host_state import QUESTIONS, MissingPath, Reading, total
 from ignite_domain.governance.modes import ModesStore
 from ignite_domain.governance.ports import PolicyStore
@@ -119,8 +120,9 @@ class Watch:
         kinds: tuple[str, ...] = FEED_KINDS
         if self._desk is not None and self._modes is not None:
             failed = await self._desk.failed()  # first: who is not among the open any more is left out
-            found += attention(await self._desk.open(TOLD), await self._modes.load(), failed)
-            kinds += ATTENTION_KINDS
+            standing = await self._desk.open(TOLD | HOLDS)
+            found += [*attention(standing, await self._modes.load(), failed), *expiring(standing, now)]
+            kinds += (*ATTENTION_KINDS, EXPIRES)
         if self._policies is not None:
             found += findings_of(await self._policies.newest())
             kinds += POLICY_KINDS

@@ -18,6 +18,7 @@ from ignite_domain.errors import BadInput
 from ignite_domain.governance import commands, include_file
 from ignite_domain.governance.commands import PmtaCommand
 from ignite_domain.governance.include_file import IncludeFile
+from ignite_domain.governance.rules import MAX_LIFETIME
 from ignite_domain.governance.shares import parts_of
 from ignite_domain.governance.words import STANDING, Action, Decision, TargetType
 from ignite_domain.isps import Isp, isp_of
@@ -120,6 +121,8 @@ class Topology:
 
     vmtas: Mapping[str, str]
     domains: frozenset[str]
+    stand_ins: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+    """VMTA -> those that may carry its mail while its address is quarantined, in order (`stand_ins`)."""
 
     def domains_of(self, isp: Isp) -> tuple[str, ...]:
         """The queue domains that carry a brand, or its principal domains if the host shows none."""
@@ -198,12 +201,74 @@ def desired(
         except BadInput as fault:
             refused[number] = str(fault)
             continue
-        knobs += [Knob.parse(name) for name, by in (held or {}).items() if by == number]
+        mine = [name for name, by in (held or {}).items() if by == number and name not in (INCLUDE, RELOAD)]
+        knobs += [Knob.parse(name) for name in mine]
         for knob in knobs:
-            _add(wants, knob, number, decision.until - decision.at)
+            _add(wants, knob, number, min(decision.until - decision.at, MAX_LIFETIME))
         knobs_of[number] = tuple(sorted({knob.name for knob in knobs}))
-    include = include_file.render(sorted(topology.vmtas), base_rate, limits, shaping)
+    reroutes = _reroutes(standing, lifting, refused, topology)
+    for number in reroutes.values():
+        shaping.append(number)
+        knobs_of[number] = tuple(sorted({*knobs_of[number], INCLUDE}))
+    away = {(domain, vmta): to for domain, vmta, to in reroutes}
+    include = include_file.render(sorted(topology.vmtas), base_rate, limits, shaping, away)
     return Desired(wants, include, refused, lifting, probing, knobs_of, rungs)
+
+
+def stand_ins(vmtas: Iterable[tuple[str, str, bool]]) -> dict[str, tuple[str, ...]]:
+    """Which VMTAs may carry the mail of which: the others of its pool, beginning with the one after it.
+
+    `vmtas` are (name, pool, cold). An address that is warming up gives nothing away and takes nothing: its people and
+    their number are chosen for it.
+    """
+    pools: dict[str, list[str]] = {}
+    for name, pool, cold in vmtas:
+        if not cold:
+            pools.setdefault(pool, []).append(name)
+    found = {}
+    for members in pools.values():
+        for place, name in enumerate(members):
+            found[name] = tuple(members[place + 1 :] + members[:place])
+    return found
+
+
+def _reroutes(
+    standing: Mapping[int, Decision], lifting: Mapping[int, int], refused: Mapping[int, str], topology: Topology
+) -> dict[tuple[str, str, str], int]:
+    """(domain, vmta, the VMTA that carries its mail) -> the quarantine that asks for it.
+
+    Only a quarantine: there it is the address that is refused. Complaints (`disable_source`) are about the mail, and
+    halts and pauses about the provider: such mail waits. Nothing goes to a VMTA that is closed there or being probed.
+    """
+    if not topology.stand_ins:
+        return {}
+    closed: set[tuple[str, str]] = set()
+    moving: dict[tuple[str, str], int] = {}
+    for number, decision in sorted(standing.items()):
+        probe = decision.action is Action.PROBE and not _overtaken(decision, lifting)
+        if number in refused or (number in lifting and not probe) or decision.target_type is TargetType.JOB:
+            continue
+        if not probe and decision.action not in _CLOSES:
+            continue
+        try:
+            pairs = _pairs(decision, topology)
+        except BadInput:
+            continue  # a probe of something that is no queue
+        closed |= set(pairs)
+        if decision.action is Action.QUARANTINE_IP:
+            moving |= {pair: number for pair in pairs if pair[1] != "*"}
+    found = {}
+    for (domain, vmta), number in moving.items():
+        for other in topology.stand_ins.get(vmta, ()):
+            if not any(_touches(pair, (domain, other)) for pair in closed):
+                found[domain, vmta, other] = number
+                break
+    return found
+
+
+def _touches(one: tuple[str, str], other: tuple[str, str]) -> bool:
+    """Whether two (domain, VMTA), any part of which may be `*`, have a queue in common."""
+    return all(a == b or "*" in (a, b) for a, b in zip(one, other, strict=True))
 
 
 EVERYONE: Final = "*"

@@ -50,9 +50,11 @@ PATHS: Final[dict[str, tuple[str, ...]]] = {
     "status.queue.recipients": ("status.queue.smtp.rcp", "queue.smtp.rcp"),
     "queues": ("queue", "queues"),
     "queue.name": ("name", "queue"),
+    "queue.recipients": ("rcpt", "rcpts", "recipients"),
     "jobs": ("job", "jobs"),
     "job.id": ("id", "jobId", "name"),
     "job.paused": ("paused",),
+    "job.recipients": ("rcpt", "rcpts", "recipients"),
     "disabled": ("source", "sources", "disabledSource", "disabledSources"),
     "source.ip": ("ip", "sourceIp", "address"),
     "source.queue": ("queue", "name"),
@@ -65,7 +67,8 @@ class HostState:
     """`queues`, `paused`, `backoff`: names `domain/vmta`; `disabled`: (ip, queue); `jobs`: ids of paused ones,
     `running`: of those that are shown and not paused. A job without mail is not shown.
 
-    `delivered` counts recipients since the host started, -1 where it says none.
+    `delivered` counts recipients since the host started, -1 where it says none. `waiting`: recipients by queue and by
+    job; left out where the host does not say: that place is not needed to govern.
     """
 
     queues: frozenset[str] = frozenset()
@@ -75,6 +78,7 @@ class HostState:
     running: frozenset[str] = frozenset()
     disabled: frozenset[tuple[str, str]] = frozenset()
     delivered: int = -1
+    waiting: Mapping[str, int] = attrs.field(factory=dict)
 
 
 def read(answers: Mapping[Reading, str]) -> HostState:
@@ -93,6 +97,8 @@ def read(answers: Mapping[Reading, str]) -> HostState:
             for source in _list(data[Reading.DISABLED], "disabled")
         ),
         delivered=int(str(delivered)),
+        waiting=_counts(data[Reading.QUEUES], "queues", "queue.name", "queue.recipients")
+        | _counts(data[Reading.JOBS], "jobs", "job.id", "job.recipients"),
     )
 
 
@@ -149,6 +155,16 @@ def _list(data: Any, name: str) -> list[Any]:
 
 def _names(data: Any) -> frozenset[str]:
     return frozenset(str(_at(queue, "queue.name")) for queue in _list(data, "queues"))
+
+
+def _counts(data: Any, rows: str, name: str, count: str) -> dict[str, int]:
+    found = {}
+    for row in _list(data, rows):
+        try:
+            found[str(_at(row, name))] = int(str(_at(row, count)).replace(",", ""))
+        except (MissingPath, ValueError):
+            continue
+    return found
 
 
 def _at(data: Any, name: str) -> Any:

@@ -48,28 +48,37 @@ class IncludeFile:
 
 
 def render(
-    vmtas: Sequence[str], base: int, limits: Mapping[tuple[str, str], int], decisions: Sequence[int] = ()
+    vmtas: Sequence[str],
+    base: int,
+    limits: Mapping[tuple[str, str], int],
+    decisions: Sequence[int] = (),
+    reroutes: Mapping[tuple[str, str], str] | None = None,
 ) -> IncludeFile:
     """Write the file for our VMTAs: `base` per hour for every queue, less where `limits` says.
 
     `limits` maps (domain, vmta) to messages per hour; the domain `*` lowers every queue of that VMTA. A
-    limit of a VMTA that is not in `vmtas` is not ours and raises KeyError.
+    limit of a VMTA that is not in `vmtas` is not ours and raises KeyError. `reroutes` maps (domain, vmta), either
+    of them closed, to the VMTA that its mail goes out by (`reroute-to-virtual-mta`, guide 3.3.10).
     """
     by_vmta: dict[str, dict[str, int]] = {commands.vmta(name): {"*": base} for name in vmtas}
     for (domain, vmta), rate in limits.items():
         by_vmta[vmta][commands.domain(domain)] = min(rate, by_vmta[vmta].get(domain, base))
+    reroutes = reroutes or {}
+    for domain, vmta in reroutes:
+        by_vmta[vmta].setdefault(commands.domain(domain), base)
     lines = [FIRST_LINE]
     for vmta, rates in sorted(by_vmta.items()):
         lines.append(f"<virtual-mta {vmta}>")
         # "*" is the last resort and therefore comes last
         for domain in sorted(rates, key=lambda name: (name == "*", name)):
-            lines += _block(domain, min(rates[domain], rates["*"]))
+            away = reroutes.get((domain, vmta), reroutes.get(("*", vmta), ""))
+            lines += _block(domain, min(rates[domain], rates["*"]), away)
         lines.append("</virtual-mta>")
     lines.append(LAST_LINE)
     return IncludeFile("\n".join(lines) + "\n", tuple(sorted(set(decisions))))
 
 
-def _block(domain: str, rate: int) -> list[str]:
+def _block(domain: str, rate: int, away: str) -> list[str]:
     return [
         f"    <domain {domain}>",
         f"        max-msg-rate {rate}/h",
@@ -77,5 +86,6 @@ def _block(domain: str, rate: int) -> list[str]:
         f"        backoff-max-msg-rate {max(1, math.floor(rate * BACKOFF_SHARE))}/h",
         f"        backoff-max-smtp-out {max(1, math.floor(MAX_SMTP_OUT * BACKOFF_SHARE))}",
         "        backoff-to-normal-after 4h",
+        *([f"        reroute-to-virtual-mta {commands.vmta(away)}"] if away else ()),
         "    </domain>",
     ]

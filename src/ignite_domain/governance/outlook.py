@@ -11,7 +11,7 @@ from typing import Final
 
 import attrs
 
-from ignite_domain.governance.recovery import FIRST_STEP, HALTS, LEVERS, WHOLE_OUTCOMES, outcomes_of, sprt
+from ignite_domain.governance.recovery import FIRST_STEP, HALTS, LEVERS, WAITS, WHOLE_OUTCOMES, outcomes_of, sprt
 from ignite_domain.governance.reported import ReportedRate
 from ignite_domain.governance.rules import PROBE_MESSAGES, PROBE_TEST, Rule, Scope, Test
 from ignite_domain.governance.signals import SignalProcessor
@@ -183,6 +183,8 @@ def _probed(one: Decision, probe: Decision, signals: SignalProcessor) -> Ahead:
         then = f"accepted: let out at {FIRST_STEP:.0%} of the rate first; refused: held twice as long"
     else:
         then = "accepted: released; refused: held twice as long"
+    if probe.parameters.get(WAITS) and not seen.n:
+        then = f"waits for mail; when some comes: {then}"
     return Ahead(one, then, probe, seen, weight, PROBE_TEST.accept, sprt(seen))
 
 

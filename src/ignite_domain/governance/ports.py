@@ -234,6 +234,7 @@ class StatusChange:
     """A decision that changes: superseded, expired, or (status None) only its end.
 
     `waiting`: it holds only if the decision still waits for a person; somebody may have answered meanwhile.
+    `parameters`: what is new among the decision's.
     """
 
     decision_id: int
@@ -241,6 +242,7 @@ class StatusChange:
     note: str
     until: datetime | None = None
     waiting: bool = False
+    parameters: Mapping[str, Any] = attrs.field(factory=dict)
 
 
 @attrs.frozen(slots=True)

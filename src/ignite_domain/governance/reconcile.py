@@ -109,6 +109,22 @@ def covers(pattern: str, queue: str) -> bool:
     return fnmatchcase(name, domain) and fnmatchcase(of, vmta)
 
 
+def waiting_behind(decision: Decision, wanted: Desired, host: HostState) -> dict[str, int]:
+    """Recipients that wait in what a decision has closed, by queue (or job); nothing where the host does not say."""
+    found: dict[str, int] = {}
+    for name in wanted.knobs_of.get(decision.id or 0, ()):
+        if name in (INCLUDE, RELOAD):
+            continue
+        knob = Knob.parse(name)
+        if knob.kind is KnobKind.JOB:
+            found |= {job: count for job, count in host.waiting.items() if job == knob.target and count}
+        else:
+            found |= {
+                queue: n for queue, n in host.waiting.items() if n and "/" in queue and covers(knob.target, queue)
+            }
+    return found
+
+
 def plan(
     wanted: Desired, host: HostState, turned: Mapping[str, Turned], now: datetime, *, install: bool = False
 ) -> list[Planned]:

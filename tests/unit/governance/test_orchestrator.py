@@ -9,7 +9,7 @@ import pytest
 
 from governance_streams import IPS, START, outcome, steady
 from ignite_domain.governance.orchestrator import Orchestrator, Settled
-from ignite_domain.governance.recovery import sprt
+from ignite_domain.governance.recovery import WAITS, sprt
 from ignite_domain.governance.signals import OutcomeKind, Seen, Signal, SignalProcessor
 from ignite_domain.governance.words import (
     Action,
@@ -309,13 +309,28 @@ def test_where_there_is_one_provider_the_host_is_judged_by_it() -> None:
     assert [change.decision_id for change in settled.changes] == [2, 1]
 
 
-@pytest.mark.parametrize("good", [0, 4])
+@pytest.mark.parametrize("good", [1, 4])
 def test_a_probe_with_hardly_any_mail_goes_on(good: int) -> None:
     at = START + timedelta(minutes=51)
     (change,) = settle([], probing(), at, attempts(good, 0, START + timedelta(minutes=40))).changes
     assert (change.decision_id, change.status) == (2, None)
     assert change.until is not None
     assert change.until > at
+
+
+@pytest.mark.parametrize("good", [4, 30])
+def test_a_probe_that_waited_for_mail_has_its_time_again_when_some_comes(good: int) -> None:
+    at = START + timedelta(days=9)
+    held, probe = probing()
+    waiting = attrs.evolve(probe, parameters={**probe.parameters, WAITS: START.isoformat()})
+    settled = settle([], [held, waiting], at, attempts(good, 0, at))
+    if good == 30:
+        assert [d.action for d, _, _ in settled.decisions] == [Action.RELEASE]
+        return
+    (change,) = settled.changes
+    assert (change.decision_id, change.note) == (2, "mail came: 4 outcomes so far")
+    assert change.until == at + timedelta(minutes=20)
+    assert not change.parameters[WAITS]
 
 
 def test_when_its_time_is_over_five_accepted_messages_are_enough() -> None:
