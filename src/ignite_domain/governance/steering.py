@@ -4,6 +4,9 @@ Decides the rung in force for a provider, minute by minute, by `rates.RateContro
 whether a steered throttle may go. Whether a provider is throttled at all is decided by agents and orchestrator; how a
 rate reaches the MTA by `desired` and the executor, which confirms the rung that the host has (`applied_rung`).
 
+Two kinds of minutes say nothing: those without a record of anybody (the log is behind, or was not read), and those in
+which most refusals find fault with our authentication.
+
 All state lies in the decision's parameters, JSON: `rate_per_min` and `rung` are wanted now, `was` is the rung before,
 `changed_at` the minute that was answered by the change, `memory` the controller's. A minute with another rate than the
 one confirmed says nothing about it: between a change and its confirmation one minute is looked at and no more.
@@ -20,8 +23,8 @@ from ignite_domain.governance.ports import RateStep
 from ignite_domain.governance.rates import Ladder, MinuteFacts, RateControl, RateMemory
 from ignite_domain.governance.reply_rules import ReplyClass
 from ignite_domain.governance.rules import PROBE_FEW_OUTCOMES, PROBE_TEST
-from ignite_domain.governance.shares import fair_shares, is_full, parts_of, shares_of
-from ignite_domain.governance.signals import SignalProcessor
+from ignite_domain.governance.shares import fair_shares, is_full, is_refused, parts_of, shares_of
+from ignite_domain.governance.signals import HOST, SignalProcessor
 from ignite_domain.governance.streams import KEPT_MINUTES, Seen
 from ignite_domain.governance.words import Action, Decision, DecisionStatus, Signal, TargetType
 
@@ -32,6 +35,8 @@ SETTLED_S: Final = 10
 """A minute is looked at so long after its end: its last records must have come."""
 LADDER: Final = Ladder(top=60)
 """To 56,000 a minute: above what a provider takes, so that rung numbers never have to change."""
+REPLY_MINUTES: Final = 10
+"""What was said is remembered so long (`SignalProcessor.replies`)."""
 NAMED: Final = 2
 """Recipients told of a rate limit before it cuts (governance page, "Deterministic lane")."""
 ENOUGH: Final = 20
@@ -46,6 +51,10 @@ UNEQUAL: Final = 0.5
 """Of two queues that fill their parts one must not have less than this of the other's."""
 SHARES_SEEN: Final = 3
 """Minutes on the shares in force before they may be other ones."""
+LATELY_REFUSED: Final = 30
+"""Minutes for which a queue that was refused grows cautiously."""
+OWN_FAULTS: Final = frozenset({ReplyClass.AUTH.value})
+"""Replies that find fault with us wherever we send; they say nothing about how much a provider takes."""
 
 
 class Lately(NamedTuple):
@@ -148,27 +157,43 @@ class Steering:
     def steer(self, standing: Sequence[Decision], signals: SignalProcessor, edge: datetime) -> list[RateStep]:
         """One controller step for every minute that is over since the last one, for each throttle that is in force.
 
-        Throttles under a probe or release, behind a stop, or not confirmed by the host are left alone.
+        Throttles under a probe or release, behind a stop, or not confirmed by the host are left alone. While a stop
+        is probed, or lets out a tenth, what goes out does so at the probe's rate: such minutes are passed over.
         """
-        lifting = {one.parameters.get("of") for one in standing if one.action in (Action.PROBE, Action.RELEASE)}
+        probed = {one.parameters.get("of") for one in standing if one.action is Action.PROBE}
+        released = {one.parameters.get("of") for one in standing if one.action is Action.RELEASE}
         stops = [
             one
             for one in standing
             if one.action in (Action.EMERGENCY_HALT, Action.PAUSE_QUEUE)
             and one.target_type in (TargetType.ISP, TargetType.HOST)
             and one.status is not DecisionStatus.PROPOSED
-            and one.id not in lifting
+            and one.id not in released
         ]
         found = []
         for one in standing:
-            if one.id in lifting or not _can_be_steered(one):
+            if one.id in probed | released or not _can_be_steered(one):
                 continue
-            if any(stop.isp is one.isp or stop.target_type is TargetType.HOST for stop in stops):
-                continue
-            step = self._steer_one(one, signals, edge)
+            behind = [stop for stop in stops if stop.isp is one.isp or stop.target_type is TargetType.HOST]
+            if not behind:
+                step = self._steer_one(one, signals, edge)
+            elif any(stop.id in probed for stop in behind):
+                step = self._pass_over(one, edge)
+            else:
+                step = None
             if step is not None:
                 found.append(step)
         return found
+
+    def _pass_over(self, decision: Decision, edge: datetime) -> RateStep | None:
+        """Remember that the minutes up to now are not this throttle's."""
+        memory = _begun(decision)
+        if memory is None or memory.last_at >= last_whole(edge):
+            return None
+        assert decision.id is not None
+        rung, rate = int(decision.parameters["rung"]), float(decision.parameters["rate_per_min"])
+        new = {"memory": attrs.evolve(memory, last_at=last_whole(edge), score=0).to_state()}
+        return RateStep(decision.id, rung, rate, "behind a stop that is being probed", False, new)
 
     def _steer_one(self, decision: Decision, signals: SignalProcessor, edge: datetime) -> RateStep | None:
         state: dict[str, Any] = dict(decision.parameters)
@@ -177,19 +202,18 @@ class Steering:
         label, applied = decision.isp.value, int(state["applied_rung"])
         since = minute_of(datetime.fromtimestamp(state["applied_at"], UTC))
         coming = int(state["rung"])
-        memory = _memory(state)
+        memory = _begun(decision)
         if memory is None:
-            if applied != coming:
-                return None
-            cut = minute_of(decision.at)
-            good = float(state.get("good_per_min", state["accepted_per_min"]))
-            # whoever was told of the limit before the cut is told ten minutes more: that is no second reason
-            memory = RateMemory(good=good, last_at=since, cut_at=cut, named_at=since)
-            state |= {"was": coming, "changed_at": cut}
+            return None
+        state = {"was": coming, "changed_at": minute_of(decision.at)} | state
         newest, before, reason, changed = last_whole(edge), coming, "", False
         for minute in range(max(memory.last_at, newest - KEPT_MINUTES + 1) + 1, newest + 1):
             in_force = applied == coming and minute > since
             if not in_force and minute != state["changed_at"] + 1:
+                continue
+            if _is_our_fault(signals, label, minute):
+                memory = attrs.evolve(memory, last_at=minute)
+                reason = reason or "waiting: what is refused is our own fault"
                 continue
             seen = _in_its_queues(signals, label, range(minute, minute + 1))
             took = _in_its_queues(signals, label, range(minute, minute + 1), Signal.COMPLAINT).n
@@ -253,12 +277,13 @@ class Steering:
             if minutes > newest - since:
                 break
             span = _ending(newest, minutes)
+            told = _told(signals, span)
             seen = _in_its_queues(signals, label, span)
-            if seen.n >= UNUSED * rate * minutes or self._a_queue_binds(state, signals, label, span):
-                text = text or f"still binding: {seen.n} of {rate * minutes:.0f} attempts used in {minutes} minutes"
+            used = f"{seen.n} of {rate * told:.0f} attempts used in {told} minutes"
+            if seen.n >= UNUSED * rate * told or self._a_queue_binds(state, signals, label, span):
+                text = text or f"still binding: {used}"
                 break
             if _fine(seen):
-                used = f"{seen.n} of {rate * minutes:.0f} attempts used in {minutes} minutes"
                 return WayOut(True, f"it binds no more: {used}, {seen.n - seen.x} of them accepted", seen)
             if seen.n >= PROBE_FEW_OUTCOMES:
                 text = text or f"{seen.x} of {seen.n} attempts refused in {minutes} minutes"
@@ -271,7 +296,7 @@ class Steering:
             return False
         span = _ending(newest, UNBOUND_MINUTES[0])
         used = _in_its_queues(signals, label, span).n
-        unbound = used < UNUSED * float(state["rate_per_min"]) * len(span)
+        unbound = used < UNUSED * float(state["rate_per_min"]) * _told(signals, span)
         full = self._full(state, signals, label, span)
         return bool(full) and (unbound or min(full.values()) < UNEQUAL * max(full.values()))
 
@@ -283,7 +308,7 @@ class Steering:
         """The queues that fill their parts, with these (per hour)."""
         parts = self._parts(state, signals, label)
         used = _used(parts, signals, label, span)
-        least = QUEUE_COUNTS * 60 / len(span)
+        least = QUEUE_COUNTS * 60 / max(1, _told(signals, span))
         return {queue: part for queue, part in parts.items() if used[queue] >= least and is_full(used[queue], part)}
 
     def _parts(self, state: Mapping[str, Any], signals: SignalProcessor, label: str) -> dict[str, int]:
@@ -295,15 +320,40 @@ class Steering:
     ) -> dict[str, float] | None:
         """Shares for the rate that comes now; None while those in force have hardly been seen."""
         span = _ending(newest, min(UNBOUND_MINUTES[0], newest - int(state["shares_at"])))
-        if len(span) < SHARES_SEEN:
+        told = _told(signals, span)
+        if told < SHARES_SEEN:
             return None
         parts = self._parts(state, signals, label)
-        return fair_shares(parts, _used(parts, signals, label, span))
+        seen = {queue: _in_queue(signals, label, queue, span) for queue in parts}
+        accepted = {
+            queue: 60 / told * _in_queue(signals, label, queue, span, Signal.COMPLAINT).n
+            for queue, one in seen.items()
+            if is_refused(one.n, one.x)
+        }
+        before = {queue: _in_queue(signals, label, queue, _ending(newest, LATELY_REFUSED)) for queue in parts}
+        lately = {queue for queue, one in before.items() if is_refused(one.n, one.x)}
+        return fair_shares(parts, _used(parts, signals, label, span), accepted, lately)
 
 
 def _fine(seen: Seen) -> bool:
     """What releases a probe whose time is over releases a throttle: enough outcomes, hardly any of them bad."""
     return seen.n >= PROBE_FEW_OUTCOMES and seen.share <= 2 * PROBE_TEST.p_good
+
+
+def _told(signals: SignalProcessor, span: range) -> int:
+    """How many of these minutes have records of anybody on the host. The others may not have been read yet: a rate
+    that nobody used and a log that nobody read look the same."""
+    return sum(
+        signals.in_minutes(HOST, "host", HOST, Signal.ATTEMPT, range(minute, minute + 1)).n > 0 for minute in span
+    )
+
+
+def _is_our_fault(signals: SignalProcessor, label: str, minute: int) -> bool:
+    """Whether most of what a provider refused in the ten minutes to the end of this one is our own fault."""
+    said = signals.replies(label, "isp", label, datetime.fromtimestamp(minute * 60 + 60, UTC)).values()
+    ours = sum(count for kind, count in said if kind in OWN_FAULTS)
+    span = _ending(minute, REPLY_MINUTES)
+    return ours >= NAMED and 2 * ours > signals.in_minutes(label, "isp", label, Signal.ATTEMPT, span).x
 
 
 def _ending(newest: int, minutes: int) -> range:
@@ -329,6 +379,20 @@ def _memory(state: Mapping[str, Any]) -> RateMemory | None:
         return None
 
 
+def _begun(decision: Decision) -> RateMemory | None:
+    """What the controller remembers of a throttle; at the beginning what its first cut says, once that is in force."""
+    state = decision.parameters
+    memory = _memory(state)
+    if memory is not None:
+        return memory
+    if state["applied_rung"] != state["rung"]:
+        return None
+    since = minute_of(datetime.fromtimestamp(state["applied_at"], UTC))
+    good = float(state.get("good_per_min", state["accepted_per_min"]))
+    # whoever was told of the limit before the cut is told ten minutes more: that is no second reason
+    return RateMemory(good=good, last_at=since, cut_at=minute_of(decision.at), named_at=since)
+
+
 def _can_be_steered(decision: Decision) -> bool:
     return (
         decision.action is Action.THROTTLE
@@ -340,8 +404,8 @@ def _can_be_steered(decision: Decision) -> bool:
 
 
 def _used(queues: Iterable[str], signals: SignalProcessor, label: str, span: range) -> dict[str, float]:
-    """Attempts per hour of each queue in these minutes."""
-    per = 60 / len(span)
+    """Attempts per hour of each queue in these minutes, as far as they tell anything."""
+    per = 60 / max(1, _told(signals, span))
     return {queue: per * _in_queue(signals, label, queue, span).n for queue in queues}
 
 
@@ -386,10 +450,10 @@ def _in_its_queues(signals: SignalProcessor, label: str, span: range, signal: Si
 
 
 def _shares(signals: SignalProcessor, label: str, edge: datetime) -> dict[str, float]:
-    """The queues' shares of the attempts of the last hour."""
-    return shares_of(
-        {
-            queue: signals.seen(label, "queue", queue, Signal.ATTEMPT, 3600, edge).n
-            for queue in signals.scopes(label, "queue")
-        }
-    )
+    """The queues' shares of what was accepted in the last hour; of the attempts where nothing was."""
+    queues = signals.scopes(label, "queue")
+    for signal in (Signal.COMPLAINT, Signal.ATTEMPT):
+        shares = shares_of({queue: signals.seen(label, "queue", queue, signal, 3600, edge).n for queue in queues})
+        if shares:
+            break
+    return shares
