@@ -10,10 +10,11 @@ Source: governance page, "Hysteresis and recovery".
 import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
+from ignite_domain.governance.held import ADDRESSED, held_of
 from ignite_domain.governance.ports import StatusChange
 from ignite_domain.governance.rules import (
     MAX_LIFETIME,
@@ -41,6 +42,10 @@ from ignite_domain.inference import clopper_pearson
 from ignite_domain.isps import Isp
 
 LEVERS: Final = PMTA_LEVER - {Action.PROBE, Action.RELEASE}
+WAITS: Final = "waits_for_mail_since"
+"""Parameter of a probe that nothing has come for: since when it says so; empty once mail has come."""
+EARLY: Final = "probed_early"
+"""Parameter of what has been probed before its time, for the mail that it held."""
 HALTS: Final = frozenset({Action.EMERGENCY_HALT, Action.PAUSE_QUEUE})
 """What is released in two steps."""
 FIRST_STEP: Final = 0.1
@@ -69,6 +74,11 @@ class WayBack:
         assert decision.id is not None
         self.ended.add(decision.id)
         self.changes.append(StatusChange(decision.id, status, note))
+
+    def say(self, decision: Decision, note: str, parameters: Mapping[str, Any], until: datetime | None) -> None:
+        """Something that people hear of, without another status."""
+        assert decision.id is not None
+        self.changes.append(StatusChange(decision.id, None, note, until=until, parameters=parameters))
 
 
 def way_back(
@@ -104,23 +114,38 @@ def way_back(
                 found.end(one, DecisionStatus.EXPIRED, "what it would undo has ended already")
             elif one.status is not DecisionStatus.APPROVED:  # else it is not on the host yet: nothing to judge
                 _judge(one, undone, signals, now, found)
-        elif now >= one.until and one.id not in lifting and not awaits(one):
-            if one.action not in LEVERS or one.status is DecisionStatus.PROPOSED:
-                found.end(one, DecisionStatus.EXPIRED, "its lifetime has ended")
-            elif why := silenced(one):
-                _stay(one, f"held, neither probed nor released: {why}", now + dwell, found)
-            elif asked := _asked_until(one, signals, now):
-                if asked > one.until:  # else it has been said, and its mail has to wait for that
-                    _stay(one, f"held: replies ask to wait until {asked:%d %b %H:%M} UTC", asked, found)
-            elif is_steered(one):
-                _steered(one, signals, now, steering, edge, dwell, found)
-            else:
-                found.decisions.append((_probe(one, now), "its lifetime has ended"))
+        elif one.id in lifting or awaits(one):
+            continue
+        elif now < one.until:
+            if _expires_first(one, now, dwell) and not silenced(one) and not _asked_until(one, signals, now):
+                note = "probed before its time: the mail that it holds would expire"
+                found.say(one, note, {EARLY: now.isoformat()}, None)
+                found.decisions.append((_probe(one, now), note))
+        elif one.action not in LEVERS or one.status is DecisionStatus.PROPOSED:
+            found.end(one, DecisionStatus.EXPIRED, "its lifetime has ended")
+        elif why := silenced(one):
+            _stay(one, f"held, neither probed nor released: {why}", now + dwell, found)
+        elif asked := _asked_until(one, signals, now):
+            if asked > one.until:  # else it has been said, and its mail has to wait for that
+                _stay(one, f"held: replies ask to wait until {asked:%d %b %H:%M} UTC", asked, found)
+        elif is_steered(one):
+            _steered(one, signals, now, steering, edge, dwell, found)
+        else:
+            found.decisions.append((_probe(one, now), "its lifetime has ended"))
     return found
 
 
 def _asks_to_loosen(one: Decision) -> bool:
     return one.action is Action.PROBE and awaits(one)
+
+
+def _expires_first(one: Decision, now: datetime, dwell: timedelta) -> bool:
+    """Whether the mail that waits for an address would expire before its lifetime ends. Asked once, after its dwell:
+    what such a probe finds refused is held like anything else. A person has said for how long."""
+    waiting = held_of(one)
+    if one.action not in ADDRESSED or one.status is DecisionStatus.PROPOSED or waiting is None or is_persons(one):
+        return False
+    return EARLY not in one.parameters and max(waiting.alert, one.at + dwell) <= now
 
 
 def _asked_until(one: Decision, signals: SignalProcessor, now: datetime) -> datetime | None:
@@ -159,11 +184,18 @@ def _steered(
 def _judge(probe: Decision, undone: Decision, signals: SignalProcessor, now: datetime, found: WayBack) -> None:
     seen = outcomes_of(undone, signals, probe.at)
     verdict = sprt(seen)
-    over = now >= probe.until
+    waits = bool(probe.parameters.get(WAITS))
+    over = now >= probe.until and not waits
     second = "factor" in probe.parameters
     decided = over and seen.n >= PROBE_FEW_OUTCOMES and not second
     if verdict == "bad" or (decided and seen.share > PROBE_TEST.p_good * 2):
         _hold(probe, undone, seen, now, found)
+    elif not seen.n:
+        if over:  # told once: what it waits for may not come for weeks
+            _wait_for_mail(probe, now, found)
+    elif waits and verdict is None:
+        note = f"mail came: {seen.n} outcome{'s' * (seen.n > 1)} so far"
+        found.say(probe, note, {WAITS: ""}, now + PROBE_LIFETIME)
     elif second:
         _judge_tenth(probe, undone, seen, now, signals, found)
     elif verdict == "good" or decided:
@@ -176,6 +208,15 @@ def _judge(probe: Decision, undone: Decision, signals: SignalProcessor, now: dat
     elif over:
         note = f"only {seen.n} outcomes to judge by so far"
         _stay(probe, note, now + PROBE_LIFETIME, found)
+
+
+def _wait_for_mail(probe: Decision, now: datetime, found: WayBack) -> None:
+    rate = "a tenth of the rate" if "factor" in probe.parameters else f"{PROBE_MESSAGES} messages in 15 minutes"
+    note = (
+        f"waits for mail: none since {probe.at:%d %b %H:%M} UTC. It is open at {rate}; the first outcomes of the next "
+        "mail decide: accepted, it is released, refused, it is held again"
+    )
+    found.say(probe, note, {WAITS: now.isoformat()}, None)
 
 
 def _judge_tenth(
