@@ -158,11 +158,14 @@ def verb_of(command: str) -> str:
     return words[1] if len(words) > 1 and words[0].endswith("pmta") else words[0]
 
 
-def read_ssh(path: Path) -> Counter[Command]:
-    """Commands that change the MTA, however they ended."""
+def read_ssh(path: Path) -> tuple[Counter[Command], Counter[Command]]:
+    """Commands that change the MTA, however they ended, and those of them that the host refused."""
     typed: Counter[Command] = Counter()
+    refused: Counter[Command] = Counter()
     for entry in read_lines(path):
         command = " ".join(entry["argv"])
         if verb_of(command) in MUTATING:
-            typed[(command, entry.get("stdin_sha256") or "")] += 1
-    return typed
+            one = (command, entry.get("stdin_sha256") or "")
+            typed[one] += 1
+            refused[one] += entry.get("exit", 0) != 0
+    return typed, refused

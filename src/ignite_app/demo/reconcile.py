@@ -4,6 +4,7 @@ Decides what agrees. Names and meanings are the contracts page's; two sides that
 nothing and are not ok.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -186,24 +187,39 @@ def rows_by_verb(
     lines: Mapping[outside.Command, int],
     answered: Mapping[outside.Command, int],
     unanswered: Mapping[outside.Command, int],
+    refused: Mapping[outside.Command, int] | None = None,
 ) -> dict[str, list[int]]:
     """Per verb: lines the MTA's host logged, and command rows that account for them.
 
     Every answered row accounts for one line. A row whose answer was lost (a worker died, a connection broke)
-    does so only as far as lines of exactly this command are left: its own may never have arrived.
+    does so only as far as lines of exactly this command are left: its own may never have arrived. What was given on
+    stdin may have been cut off where the worker died: the host refuses such a piece, whose checksum no row has. A row
+    without an answer and with no line of its own accounts for one `refused` line of the same command.
     """
     by: dict[str, list[int]] = {}
+    pieces: Counter[str] = Counter()
     for command in sorted({*lines, *answered}):
         pair = by.setdefault(outside.verb_of(command[0]), [0, 0])
         left, known = lines.get(command, 0), answered.get(command, 0)
         pair[0] += left
-        pair[1] += known + min(unanswered.get(command, 0), max(0, left - known))
+        lost = min(unanswered.get(command, 0), max(0, left - known))
+        pair[1] += known + lost
+        pieces[command[0]] += min((refused or {}).get(command, 0), max(0, left - known - lost))
+    for command, count in unanswered.items():
+        if not command[1]:
+            continue  # nothing of it can be cut off
+        spare = count - min(count, max(0, lines.get(command, 0) - answered.get(command, 0)))
+        found = min(spare, pieces[command[0]])
+        pieces[command[0]] -= found
+        if found:
+            by[outside.verb_of(command[0])][1] += found
     return by
 
 
 async def _commands(places: Places, reader: ReportReader) -> Reconciliation:
     answered, unanswered = await reader.commands()
-    by = rows_by_verb(outside.read_ssh(places.ssh), answered, unanswered)
+    typed, refused = outside.read_ssh(places.ssh)
+    by = rows_by_verb(typed, answered, unanswered, refused)
     orphans = await reader.applied_without_command([action.value for action in PMTA_LEVER])
     return Reconciliation(
         "decisions_commands",

@@ -43,3 +43,27 @@ def test_lines_and_rows_are_matched_command_by_command(
     expected: dict[str, list[int]],
 ) -> None:
     assert rows_by_verb(Counter(lines), Counter(answered), Counter(unanswered)) == expected
+
+
+NOTHING, HALF = ("ignite-put-include", ""), ("ignite-put-include", "9999")
+CUT = [
+    ("what arrived of an upload that was cut off is its row's", {HALF: 1}, {}, {PUT: 1}, {HALF: 1}, [1, 1]),
+    ("also if nothing of it arrived but its name", {PUT: 2, NOTHING: 1}, {PUT: 2}, {PUT: 1}, {NOTHING: 1}, [3, 3]),
+    ("a row accounts for one line only", {HALF: 1, NOTHING: 1}, {}, {PUT: 1}, {HALF: 1, NOTHING: 1}, [2, 1]),
+    ("not if its own line is there", {PUT: 1, HALF: 1}, {}, {PUT: 1}, {HALF: 1}, [2, 1]),
+    ("a file that the host took is no piece of another", {HALF: 1}, {}, {PUT: 1}, {}, [1, 0]),
+    ("a refused file with a row and an answer is that row's", {PUT: 1}, {PUT: 1}, {OTHER_PUT: 1}, {PUT: 1}, [1, 1]),
+]
+
+
+@pytest.mark.parametrize(("name", "lines", "answered", "unanswered", "refused", "pair"), CUT, ids=[r[0] for r in CUT])
+def test_a_worker_that_dies_while_it_uploads_leaves_books_that_agree(
+    name: str,
+    lines: dict[tuple[str, str], int],
+    answered: dict[tuple[str, str], int],
+    unanswered: dict[tuple[str, str], int],
+    refused: dict[tuple[str, str], int],
+    pair: list[int],
+) -> None:
+    by = rows_by_verb(Counter(lines), Counter(answered), Counter(unanswered), Counter(refused))
+    assert by == {"ignite-put-include": pair}
