@@ -14,6 +14,7 @@ from ignite_adapters.postgres.reported import ReportedRates
 from ignite_domain.governance.ports import (
     Fall,
     GovernanceStore,
+    HistoryPoint,
     Lift,
     Position,
     RateStep,
@@ -47,6 +48,7 @@ class Room:
     outcome: Callable[[int], Awaitable[str | None]]
     listed: Callable[[], Awaitable[set[tuple[str, str, str]]]]
     report: Callable[[ReportedRate], Awaitable[None]]
+    slices: Callable[[], Awaitable[list[HistoryPoint]]]
 
 
 def _in_memory() -> Room:
@@ -71,7 +73,10 @@ def _in_memory() -> Room:
     async def report(rate: ReportedRate) -> None:
         store.rates[rate.isp.value] = rate
 
-    return Room(store, person, outcome, listed, report)
+    async def slices() -> list[HistoryPoint]:
+        return list(store.slices.values())
+
+    return Room(store, person, outcome, listed, report, slices)
 
 
 async def _on_postgres(pool: Pool) -> Room:
@@ -114,7 +119,11 @@ async def _on_postgres(pool: Pool) -> Room:
     async def report(rate: ReportedRate) -> None:
         await ReportedRates(pool).keep([rate], "test", NOW)
 
-    return Room(PostgresGovernanceStore(pool), person, outcome, listed, report)
+    async def slices() -> list[HistoryPoint]:
+        rows = await ask("select at, isp, scope_type, scope, signal, n, x, s, h from mailing_engine_signals")
+        return [HistoryPoint(*row) for row in rows]
+
+    return Room(PostgresGovernanceStore(pool), person, outcome, listed, report, slices)
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -267,6 +276,30 @@ async def test_signals_come_back_as_they_were_and_go_when_nothing_has_fed_them_f
     assert await room.store.prune(NOW + timedelta(days=7)) == 0
     await room.store.prune(LATER + timedelta(days=7, seconds=-1))
     assert [row.signal for row in await room.store.signals()] == ["state"]
+
+
+SLICE = HistoryPoint(NOW, "gmail", "isp", "gmail", "deferral", 10, 4, 16, 40)
+ON_TOP = [
+    ("more, and S higher", {"n": 5, "x": 1, "s": 20}, {"n": 15, "x": 5, "s": 20}),
+    ("more, and S lower: the highest stays", {"n": 30, "x": 0, "s": 0}, {"n": 40, "x": 4, "s": 16}),
+    ("another limit", {"n": 1, "x": 0, "s": 18, "h": 48}, {"n": 11, "x": 4, "s": 18, "h": 48}),
+    ("late, which says nothing of S", {"n": 1, "x": 1, "s": None, "h": None}, {"n": 11, "x": 5}),
+]
+
+
+@pytest.mark.parametrize(("_", "more", "then"), ON_TOP, ids=[one[0] for one in ON_TOP])
+async def test_what_comes_on_top_in_a_slice_is_added_to_it(
+    room: Room, _: str, more: dict[str, Any], then: dict[str, Any]
+) -> None:
+    elsewhere = [
+        attrs.evolve(SLICE, scope_type="job", scope="it's, a {job}"),
+        attrs.evolve(SLICE, signal="attempt", s=None, h=None),
+        attrs.evolve(SLICE, at=NOW - timedelta(days=4000)),
+    ]
+    await room.store.save(Step(NOW, history=[SLICE, *elsewhere]))
+    await room.store.save(Step(LATER, history=[attrs.evolve(SLICE, **more)]))
+    await room.store.save(Step(LATER))  # nothing new, no row
+    assert sorted(await room.slices(), key=repr) == sorted([attrs.evolve(SLICE, **then), *elsewhere], key=repr)
 
 
 async def test_a_reported_rate_counts_for_its_day_and_not_before(room: Room) -> None:

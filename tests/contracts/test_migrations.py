@@ -51,6 +51,35 @@ def test_the_shipped_schema_applies_to_an_empty_database_and_holds_the_seeds_13_
         assert how == ("RANGE (event_at)", len(names))
 
 
+def test_stored_signals_of_the_released_shape_are_carried_over(empty_dsn: str) -> None:
+    released = [one for one in shipped() if one.name < "0009"]
+    later = [one.name for one in shipped() if one.name > "0009"]
+    migrate(empty_dsn, NOW, released)
+    with psycopg.connect(empty_dsn) as conn:
+        conn.execute(
+            "insert into mailing_engine_signals "
+            "values ('gmail', 'ip', '192.0.2.1', 'state', 0, 7, 2, 3, '{\"minute\": 5}', %s)",
+            (NOW,),
+        )
+        for signal, n, x in (("bounce", 10, 1), ("complaint", 0, 1), ("refusal", 0, 0)):
+            conn.execute(
+                "insert into mailing_engine_signal_history values (%s, 'yahoo', %s, %s, %s)", (NOW, signal, n, x)
+            )
+    assert migrate(empty_dsn, NOW) == later
+    with psycopg.connect(empty_dsn) as conn:
+        assert conn.execute("select * from mailing_engine_signal_state").fetchall() == [
+            ("gmail", "ip", "192.0.2.1", "state", 0, 7, 2, 3, {"minute": 5}, NOW)
+        ]
+        assert conn.execute("select * from mailing_engine_signals order by signal").fetchall() == [
+            (NOW, "yahoo", "isp", "yahoo", "bounce", 10, 1, None, None),
+            (NOW, "yahoo", "isp", "yahoo", "complaint", 0, 1, None, None),  # where nothing was counted there is no row
+        ]
+        gone, how = conn.execute(
+            "select to_regclass('mailing_engine_signal_history'), pg_get_partkeydef('mailing_engine_signals'::regclass)"
+        ).fetchone() or (1, 1)
+        assert (gone, how) == (None, "RANGE (at)")
+
+
 def test_only_what_is_missing_is_applied(empty_dsn: str) -> None:
     assert migrate(empty_dsn, NOW, [ONE]) == ["0001_one.sql"]
     assert migrate(empty_dsn, NOW, [ONE, TWO]) == ["0002_two.sql"]

@@ -57,7 +57,7 @@ async def test_nothing_is_decided_and_nothing_is_claimed_about_the_log(desk: Des
     assert await desk.rows("select count(*) from mailing_engine_agents") == [(0,)]
     assert await PostgresGovernanceStore(desk.pool).read_until() is None
     assert await LogBook(desk.pool).logs() == []
-    assert await desk.rows("select n from mailing_engine_signal_history where signal = 'deferral' limit 1") != []
+    assert await desk.rows("select n from mailing_engine_signals where signal = 'deferral' limit 1") != []
 
 
 async def test_records_before_since_are_passed_over(desk: Desk) -> None:  # noqa: F811
@@ -78,7 +78,7 @@ async def test_old_records_count_as_far_back_as_events_are_kept_and_are_no_news(
         ("timeLogged lies in the future or more than 90 days back",)
     ]
     day_window = (
-        "select n from mailing_engine_signals where scope_type = 'isp' and signal = 'attempt' and window_s = 86400"
+        "select n from mailing_engine_signal_state where scope_type = 'isp' and signal = 'attempt' and window_s = 86400"
     )
     desk.write(line("d", 4, 3))
     await desk.run()

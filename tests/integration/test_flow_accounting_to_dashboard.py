@@ -28,7 +28,10 @@ def test_02_ingestor_reads_every_line_once(kept_run: "KeptRun") -> None:
 
 
 def test_03_signal_processor_counts_what_the_log_says(kept_run: "KeptRun") -> None:
-    signals = kept_run.table("mailing_engine_signals")
+    signals = kept_run.table("mailing_engine_signal_state")
+    slices = [row for row in kept_run.table("mailing_engine_signals") if row["scope_type"] == "isp"]
+    ours = Counter(row["type"] for row in kept_run.accounting())
+    assert sum(int(row["n"]) for row in slices if row["signal"] == "complaint") == ours["d"]
     assert {row["isp"] for row in signals} >= {"gmail", "yahoo", "microsoft", "apple", "elsewhere"}
     assert {row["signal"] for row in signals} >= {"bounce", "deferral", "complaint"}
     assert all(int(row["x"]) <= int(row["n"]) for row in signals if row["signal"] in ("bounce", "deferral"))

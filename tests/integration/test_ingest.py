@@ -198,7 +198,7 @@ async def test_every_line_is_counted_once_and_means_what_it_says(desk: Desk) -> 
     assert await desk.rows("select count(*), sum(evaluations) from mailing_engine_agents") == [(48, 96)]
     # first attempts of gmail in an hour: 1 2 3 15 4 5 6 20 999999; "someone else's" is Yahoo's
     assert await desk.rows(
-        "select isp, n, x from mailing_engine_signals where scope_type = 'isp' and signal = 'deferral' "
+        "select isp, n, x from mailing_engine_signal_state where scope_type = 'isp' and signal = 'deferral' "
         "and window_s = 3600 order by isp"
     ) == [("gmail", 9, 1), ("yahoo", 1, 0)]
 
@@ -238,8 +238,8 @@ async def test_restarted_after_every_few_lines_it_ends_where_one_run_ends(desk: 
     assert await desk.rows("select attempts from mailing_sends where id = 4") == [(3,)]
     assert await desk.rows("select ingested, rejected, line from mailing_engine_feeds") == [(19, 1, 21)]
     assert await desk.rows(
-        "select n, x from mailing_engine_signals where isp = 'gmail' and scope_type = 'isp' and signal = 'deferral' "
-        "and window_s = 3600"
+        "select n, x from mailing_engine_signal_state where isp = 'gmail' and scope_type = 'isp' "
+        "and signal = 'deferral' and window_s = 3600"
     ) == [(9, 1)]
 
 
@@ -276,7 +276,7 @@ async def test_mail_that_is_not_ours_counts_and_suppresses_only_if_a_setting_say
     )
     await desk.run(desk.worker(suppress_foreign=asked))
     attempts = await desk.rows(
-        "select n from mailing_engine_signals where isp = 'gmail' and scope_type = 'isp' and signal = 'attempt' "
+        "select n from mailing_engine_signal_state where isp = 'gmail' and scope_type = 'isp' and signal = 'attempt' "
         "and window_s = 3600"
     )
     assert attempts == [(3,)]
@@ -310,7 +310,7 @@ async def test_a_step_that_could_not_be_saved_is_done_again_from_what_is_stored(
     assert await desk.run(worker) == 20
     assert (await desk.events())["delivered"] == 6
     assert await desk.rows(
-        "select n from mailing_engine_signals where isp = 'gmail' and scope_type = 'isp' and signal = 'deferral' "
+        "select n from mailing_engine_signal_state where isp = 'gmail' and scope_type = 'isp' and signal = 'deferral' "
         "and window_s = 3600"
     ) == [(9,)]
 
@@ -334,7 +334,7 @@ async def test_a_complaint_that_names_only_the_person_finds_the_latest_mail(desk
     assert (await desk.events())["complained"] == 1
     assert await desk.rows("select outcome from mailing_sends where id = 9") == [("complained",)]
     counted = (
-        "select scope, x from mailing_engine_signals "
+        "select scope, x from mailing_engine_signal_state "
         "where scope_type = 'job' and signal = 'complaint' and window_s = 3600"
     )
     assert await desk.rows(counted) == [("c1", 1)]  # the job of that mail
@@ -437,11 +437,13 @@ async def test_in_observe_the_same_evidence_is_only_a_proposal(desk: Desk) -> No
     assert {row[0] for row in await desk.rows("select status from mailing_engine_decisions")} == {"proposed"}
 
 
-async def test_old_points_and_signals_are_forgotten_after_their_time(desk: Desk) -> None:
+async def test_states_of_signals_are_forgotten_after_a_week_and_what_was_counted_by_slice_is_not(desk: Desk) -> None:
     desk.write(line("d", 1, 2))
     await desk.run()
-    assert await desk.rows("select count(*) > 0 from mailing_engine_signals") == [(True,)]
+    assert await desk.rows("select count(*) > 0 from mailing_engine_signal_state") == [(True,)]
+    stored = await desk.rows("select * from mailing_engine_signals order by scope_type, signal")
+    assert {row[2] for row in stored} == {"isp", "host", "ip", "job", "queue"}
     desk.clock.advance(days=91)
     await desk.worker().step()
-    assert await desk.rows("select count(*) from mailing_engine_signals") == [(0,)]
-    assert await desk.rows("select count(*) from mailing_engine_signal_history") == [(0,)]
+    assert await desk.rows("select count(*) from mailing_engine_signal_state") == [(0,)]
+    assert await desk.rows("select * from mailing_engine_signals order by scope_type, signal") == stored  # idle: no row

@@ -75,9 +75,9 @@ async def test_a_provider_is_told_with_points_bands_alarms_and_what_comes_next(c
     page = (await client.get("/api/v1/isps/gmail", params={"hours": 6})).json()
     deferral = page["series"][0]
     assert [deferral[key] for key in ("signal", "p0", "p1", "s", "alarm")] == ["deferral", 0.1, 0.3, 20, 40]
-    points = [(at[11:16], n, x) for at, n, x in deferral["points"]]
-    assert points[0] == ("07:30", 5, 0)
-    assert points[-1] == ("08:25", 5, 5)
+    points = [(at[11:16], *more) for at, *more in deferral["points"]]
+    assert points[0] == ("07:30", 5, 0, None, None)
+    assert points[-1] == ("08:25", 5, 5, 20, 40)  # five in a row, four points each
     assert len(points) == 12
     assert [(one["action"], one["target"]) for one in page["decisions"]] == [("quarantine_ip", IP)]
     assert [one["then"] for one in page["ahead"]] == ["a probe: 30 messages will tell whether to release it"]
@@ -92,7 +92,7 @@ async def test_a_long_span_has_coarser_points_with_the_same_sums_and_an_earlier_
     await kept(pool)
     week = (await client.get("/api/v1/isps/gmail", params={"hours": 168})).json()
     assert week["bucket_s"] == 3600
-    assert [point[1:] for point in week["series"][0]["points"]] == [[30, 0], [30, 5]]  # from 07:00, from 08:00
+    assert [point[1:3] for point in week["series"][0]["points"]] == [[30, 0], [30, 5]]  # from 07:00, from 08:00
     early = (await client.get("/api/v1/isps/gmail", params={"hours": 1, "to": "2026-11-02T08:00:00Z"})).json()
     assert [point[1] for point in early["series"][0]["points"]] == [5] * 7  # 07:30 to 08:00, both included
 
@@ -108,10 +108,32 @@ async def test_an_address_is_told_by_hour_and_day_with_what_named_it(client: Cli
     hours = [(one["at"][11:16], one["attempts"], one["delivered"], one["deferred"]) for one in gmail["hours"]]
     assert hours == [("07:00", 30, 30, 0), ("08:00", 30, 25, 5)]
     assert {"signal": "deferral", "s": 20, "alarm": 40} in gmail["alarms"]
+    counts = {"attempts": 60, "delivered": 55, "deferred": 5, "refused": 0, "dead": 0, "complained": 0}
+    assert page["outcomes"] == [{"isp": "gmail", "day": "2026-11-02", **counts}]
     assert [one["target"] for one in page["decisions"]] == ["gmail.com/mta2", IP]
     assert (page["vmtas"], page["cold"], page["warmup"]) == (["mta2"], False, [])
     known = (await client.get("/api/v1/ips")).json()["items"]
     assert known == [{"ip": IP, "attempts": 60, "vmtas": ["mta2"], "cold": False}]
+
+
+async def test_what_came_of_an_addresss_mail_is_told_when_its_state_is_long_forgotten(
+    client: Client, pool: Pool
+) -> None:
+    await kept(pool)
+    await PostgresGovernanceStore(pool).prune(NOW + timedelta(days=8))
+    page = (await client.get(f"/api/v1/ips/{IP}")).json()
+    assert page["counted"] == []
+    assert [(one["day"], one["delivered"], one["deferred"]) for one in page["outcomes"]] == [("2026-11-02", 55, 5)]
+
+
+async def test_one_address_or_job_of_a_provider_is_told_in_quarters_of_an_hour(client: Client, pool: Pool) -> None:
+    await kept(pool)
+    page = (await client.get("/api/v1/isps/gmail", params={"hours": 6, "of": f"ip/{IP}"})).json()
+    assert (page["of"], page["bucket_s"]) == (f"ip/{IP}", 900)
+    assert f"ip/{IP}" in page["places"]
+    assert [(at[11:16], n, x) for at, n, x, *_ in page["series"][0]["points"]] == [
+        *(("07:30", 15, 0), ("07:45", 15, 0), ("08:00", 15, 0), ("08:15", 15, 5))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -120,6 +142,7 @@ async def test_an_address_is_told_by_hour_and_day_with_what_named_it(client: Cli
         ("/api/v1/isps/nobody", {}, 404, "no such provider"),
         ("/api/v1/isps/gmail", {"hours": 0}, 400, "hours: must be above 0"),
         ("/api/v1/isps/gmail", {"hours": "nan"}, 400, "hours: must be above 0"),
+        ("/api/v1/isps/gmail", {"of": "street/main"}, 400, "of: must be one of ip, job, queue"),
         ("/api/v1/isps/gmail", {"to": "soon"}, 400, "to: cannot be read"),
         ("/api/v1/ips/x", {}, 400, "ip: must be an IPv4 or IPv6 address"),
     ],

@@ -21,6 +21,7 @@ READ_ELSEWHERE: dict[str, str] = {}
 """table.column -> why no statement of ours reads it."""
 
 _TABLE = re.compile(r"create table (\w+) \((.*?)\n\)", re.S)
+_GONE = re.compile(r"drop table (\w+)")
 _ALTERED = re.compile(r"alter table (\w+)\s+(add column .*?);", re.S)
 _ADDED = re.compile(r"add column (\w+)\s+([^,;]+)")
 _COLUMN = re.compile(r"^    (\w+)\s+([a-z].*)$", re.M)
@@ -36,6 +37,8 @@ def columns() -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for path in sorted((POSTGRES / "migrations").glob("*.sql")):
         text = re.sub(r"--.*", "", path.read_text(encoding="utf-8"))
+        for table in _GONE.findall(text):
+            del found[table]
         for table, body in _TABLE.findall(text):
             found[table] = {name: rest for name, rest in _COLUMN.findall(body) if name not in _NOT_COLUMNS}
         for table, body in _ALTERED.findall(text):

@@ -1,6 +1,6 @@
 """`GovernanceStore` in memory: a step's effects on people, lists, decisions and signals, without a database.
 
-Keeps what the port promises and no more: no live feed, no charts, no warm-up counts, no tally.
+Keeps what the port promises and no more: no live feed, no warm-up counts, no tally.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -10,6 +10,7 @@ import attrs
 
 from ignite_domain.events import EventType
 from ignite_domain.governance.ports import (
+    HistoryPoint,
     Lift,
     MailEvent,
     Position,
@@ -61,6 +62,7 @@ class MemoryGovernanceStore:
     _positions: dict[str, Position] = attrs.field(factory=dict)
     _strikes: dict[tuple[str, str], int] = attrs.field(factory=dict)
     _signals: dict[tuple[str, str, str, str, int], tuple[StoredSignal, datetime]] = attrs.field(factory=dict)
+    slices: dict[tuple[str, str, str, str, datetime], HistoryPoint] = attrs.field(factory=dict)
     _decisions: dict[int, _Kept] = attrs.field(factory=dict)
     _unsettled: list[Taken] = attrs.field(factory=list)
 
@@ -167,6 +169,18 @@ class MemoryGovernanceStore:
             self._strikes[key] = self._strikes.get(key, 0) + 1
         for row in step.signals:
             self._signals[row.isp, row.scope_type, row.scope, row.signal, row.window_s] = (row, step.now)
+
+        for point in step.history:
+            self._count(point)
+
+    def _count(self, new: HistoryPoint) -> None:
+        key = (new.isp, new.scope_type, new.scope, new.signal, new.at)
+        old = self.slices.get(key)
+        if old is not None:
+            s = max((one for one in (old.s, new.s) if one is not None), default=None)
+            h = old.h if new.h is None else new.h
+            new = attrs.evolve(new, n=old.n + new.n, x=old.x + new.x, s=s, h=h)
+        self.slices[key] = new
 
     def add(self, decision: Decision, ended: datetime | None = None) -> int:
         """Keep a decision; returns its id."""

@@ -5,14 +5,14 @@ then decisions, and last the events and the live feed.
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
 from psycopg import AsyncConnection
 
 from ignite_adapters.postgres import decisions, events, mail_effects, tallies
-from ignite_adapters.postgres.bulk import many, numbers
+from ignite_adapters.postgres.bulk import instants, many, numbers
 from ignite_adapters.postgres.commands import DECISION_COLUMNS, decision_of
 from ignite_adapters.postgres.pool import Pool, transaction
 from ignite_domain.governance.ports import (
@@ -49,15 +49,14 @@ select distinct on (s.id) m.id, m.campaign_id, m.subscriber_id, m.variant_id, m.
  where s.email_md5 = any(%s) order by s.id, m.id desc
 """
 _PRUNE: Final = (
-    "delete from mailing_engine_signal_history where at < %(now)s - interval '90 days'",
-    "delete from mailing_engine_signals where updated_at < %(now)s - interval '7 days'",
+    "delete from mailing_engine_signal_state where updated_at < %(now)s - interval '7 days'",
     "delete from mailing_engine_rate_steps where at < %(now)s - interval '13 months'",
     "delete from mailing_engine_feed_rejects r using mailing_engine_feeds f "
     "where f.source = r.source and f.updated_at < %(now)s - interval '90 days'",
 )
 _STRIKES: Final = "select email_md5, rule, strikes from mailing_engine_strikes where email_md5 = any(%s)"
 _SIGNALS: Final = (
-    "select isp, scope_type, scope, signal, window_s, n, x, s, state from mailing_engine_signals "
+    "select isp, scope_type, scope, signal, window_s, n, x, s, state from mailing_engine_signal_state "
     "where signal = 'state' or signal like 'reply:%'"
 )
 _REPORTED: Final = (
@@ -85,16 +84,20 @@ on conflict (source) do update set path = excluded.path, byte_offset = excluded.
 _FEED_REJECT: Final = "insert into mailing_engine_feed_rejects (source, line, reason) values (%s, %s, %s)"
 # Many rows with texts come as one JSON array.
 _SIGNAL: Final = """
-insert into mailing_engine_signals (isp, scope_type, scope, signal, window_s, n, x, s, state, updated_at)
+insert into mailing_engine_signal_state (isp, scope_type, scope, signal, window_s, n, x, s, state, updated_at)
 select t.*, %(now)s from jsonb_to_recordset(%(rows)s::jsonb) as t
        (isp text, scope_type text, scope text, signal text, window_s int, n bigint, x bigint, s bigint, state jsonb)
 on conflict (isp, scope_type, scope, signal, window_s) do update
    set n = excluded.n, x = excluded.x, s = excluded.s, state = excluded.state, updated_at = excluded.updated_at
 """
-_HISTORY: Final = """
-insert into mailing_engine_signal_history (at, isp, signal, n, x)
-select * from jsonb_to_recordset(%(rows)s::jsonb) as t (at timestamptz, isp text, signal text, n bigint, x bigint)
-on conflict (isp, signal, at) do update set n = excluded.n, x = excluded.x
+# Only what came on top arrives, with the position of the log that it came from: no crash loses it or counts it twice.
+_CHANGES: Final = """
+insert into mailing_engine_signals as known (at, isp, scope_type, scope, signal, n, x, s, h)
+select * from unnest(%s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[],
+                     %s::bigint[], %s::bigint[])
+on conflict (isp, scope_type, scope, signal, at) do update
+   set n = known.n + excluded.n, x = known.x + excluded.x, s = greatest(known.s, excluded.s),
+       h = coalesce(excluded.h, known.h)
 """
 _AGENT: Final = """
 insert into mailing_engine_agents as a (isp, agent, mode, state, reason, evaluations, evaluated_at)
@@ -252,13 +255,23 @@ async def _signals(conn: AsyncConnection[Any], step: Step) -> None:
         for one in step.signals
     ]
     await _as_json(conn, _SIGNAL, rows, step.now)
-    points = [{"at": p.at.isoformat(), "isp": p.isp, "signal": p.signal, "n": p.n, "x": p.x} for p in step.history]
-    await _as_json(conn, _HISTORY, points, step.now)
+    if points := step.history:
+        texts = ([p.isp for p in points], [p.scope_type for p in points], [p.scope for p in points])
+        counts = (numbers(p.n for p in points), numbers(p.x for p in points))
+        alarms = (_numbers(p.s for p in points), _numbers(p.h for p in points))
+        await conn.execute(
+            _CHANGES, (instants(p.at for p in points), *texts, [p.signal for p in points], *counts, *alarms)
+        )
     agents = [
         {"isp": a.isp.value, "agent": a.agent, "mode": a.mode.value, "state": a.state, "reason": a.reason}
         for a in step.agents
     ]
     await _as_json(conn, _AGENT, agents, step.now)
+
+
+def _numbers(values: Iterable[int | None]) -> str:
+    """An array of whole numbers with gaps."""
+    return f"{{{','.join(['null' if one is None else str(one) for one in values])}}}"
 
 
 async def _as_json(conn: AsyncConnection[Any], query: str, rows: Sequence[dict[str, Any]], now: datetime) -> None:

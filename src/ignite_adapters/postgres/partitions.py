@@ -1,26 +1,44 @@
-"""Monthly partitions of `subscriber_events`: made ahead of time, dropped after retention.
+"""Monthly partitions of `subscriber_events` and `mailing_engine_signals`: made ahead, dropped whole after retention.
 
-Decides names and bounds; how far ahead and how long to keep are the caller's settings. A partition is
-built aside and attached, so that reading and writing of other months goes on meanwhile.
+Decides names and bounds, and that signals are kept for 90 days or more; how far ahead to make months and how long to
+keep events are the caller's settings. A partition is built aside and attached, so that reading and writing of other
+months goes on meanwhile.
 """
 
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import attrs
 from psycopg import AsyncConnection, sql
 
 from ignite_adapters.postgres.pool import Pool, transaction
 
-PARENT: Final = "subscriber_events"
-OTHER: Final = "subscriber_events_other"
-"""The default partition: rows of months that are not made."""
+
+@attrs.frozen
+class Monthly:
+    """A table of months by its column `at`. The default partition, named after it, has the rows of months that are not
+    made. `room`: per cent of a page that new rows fill; the rest is for rows that are counted up in place."""
+
+    name: str
+    at: str
+    room: int
+
+    @property
+    def other(self) -> str:
+        return f"{self.name}_other"
+
+
+EVENTS: Final = Monthly("subscriber_events", "event_at", 100)
+SIGNALS: Final = Monthly("mailing_engine_signals", "at", 80)
+SIGNAL_MONTHS: Final = 3
+"""Whole months of signals that are kept besides the current one: 90 days in any case but at the end of a February."""
 LOCK: Final = 0x1612_0003
 _LOCK_TIMEOUT: Final = "set local lock_timeout = '5s'"
 
 _THERE: Final = "select to_regclass(%s)"
-_BUILD: Final = "create table {name} (like {parent} including defaults including indexes)"
+_BUILD: Final = "create table {name} (like {parent} including defaults including indexes) with (fillfactor = {room})"
 _MOVE: Final = """
-with moved as (delete from {other} where event_at >= {start} and event_at < {end} returning *)
+with moved as (delete from {other} where {at} >= {start} and {at} < {end} returning *)
 insert into {name} select * from moved
 """
 _ATTACH: Final = "alter table {parent} attach partition {name} for values from ({start}) to ({end})"
@@ -28,9 +46,12 @@ _NOTE: Final = """
 insert into partition_log (partition, from_at, to_at, created_at) values (%s, %s, %s, %s)
 on conflict (partition) do update set created_at = excluded.created_at, dropped_at = null
 """
-_EXPIRED: Final = "select partition from partition_log where to_at <= %s and dropped_at is null order by from_at"
+_EXPIRED: Final = """
+select partition from partition_log
+ where to_at <= %s and dropped_at is null and starts_with(partition, %s) order by from_at
+"""
 _DROPPED: Final = "update partition_log set dropped_at = %s where partition = %s"
-_FORGET: Final = "delete from subscriber_events_other where event_at < %s"
+_FORGET: Final = "delete from {other} where {at} < {oldest}"
 
 
 def month_start(at: datetime, months: int = 0) -> datetime:
@@ -40,28 +61,31 @@ def month_start(at: datetime, months: int = 0) -> datetime:
 
 
 async def ensure_partitions(pool: Pool, now: datetime, *, ahead: int, behind: int = 1) -> int:
-    """Make the partitions from `behind` months before `now` to `ahead` months after; return how many are new.
+    """Make both tables' partitions from `behind` months before `now` to `ahead` months after; return how many are new.
 
     One transaction a month. Raises a retryable `PortFailure` if a lock is not to be had within 5 s.
     """
     made = 0
     for offset in range(-behind, ahead + 1):
-        async with transaction(pool) as conn:
-            await conn.execute(_LOCK_TIMEOUT)
-            await conn.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
-            made += await _make(conn, month_start(now, offset), month_start(now, offset + 1), now)
+        for table in (EVENTS, SIGNALS):
+            async with transaction(pool) as conn:
+                await conn.execute(_LOCK_TIMEOUT)
+                await conn.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
+                made += await _make(conn, table, month_start(now, offset), month_start(now, offset + 1), now)
     return made
 
 
-async def _make(conn: AsyncConnection[Any], start: datetime, end: datetime, now: datetime) -> int:
-    name = f"{PARENT}_{start:%Y_%m}"
+async def _make(conn: AsyncConnection[Any], table: Monthly, start: datetime, end: datetime, now: datetime) -> int:
+    name = f"{table.name}_{start:%Y_%m}"
     there = await (await conn.execute(_THERE, (name,))).fetchone()
     if there and there[0]:
         return 0
     words = {
         "name": sql.Identifier(name),
-        "parent": sql.Identifier(PARENT),
-        "other": sql.Identifier(OTHER),
+        "parent": sql.Identifier(table.name),
+        "other": sql.Identifier(table.other),
+        "at": sql.Identifier(table.at),
+        "room": sql.Literal(table.room),
         "start": sql.Literal(start),
         "end": sql.Literal(end),
     }
@@ -71,18 +95,29 @@ async def _make(conn: AsyncConnection[Any], start: datetime, end: datetime, now:
     return 1
 
 
-async def drop_expired(pool: Pool, now: datetime, *, keep_months: int) -> int:
-    """Drop the months that ended at least `keep_months` months before this one began; return how many.
+async def drop_expired(pool: Pool, now: datetime, *, keep_months: int, keep_signal_months: int = SIGNAL_MONTHS) -> int:
+    """Drop the months that ended at least so many months before this one began; return how many.
 
     Rows of that age in no month of their own go too.
     """
-    oldest = month_start(now, -keep_months)
-    async with transaction(pool) as conn:
-        await conn.execute(_LOCK_TIMEOUT)
-        await conn.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
-        rows = await (await conn.execute(_EXPIRED, (oldest,))).fetchall()
-        for (name,) in rows:
-            await conn.execute(sql.SQL("drop table if exists {}").format(sql.Identifier(name)))
-            await conn.execute(_DROPPED, (now, name))
-        await conn.execute(_FORGET, (oldest,))
+    dropped = 0
+    for table, keep in ((EVENTS, keep_months), (SIGNALS, keep_signal_months)):
+        async with transaction(pool) as conn:
+            await conn.execute(_LOCK_TIMEOUT)
+            await conn.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
+            dropped += await _drop(conn, table, month_start(now, -keep), now)
+    return dropped
+
+
+async def _drop(conn: AsyncConnection[Any], table: Monthly, oldest: datetime, now: datetime) -> int:
+    rows = await (await conn.execute(_EXPIRED, (oldest, f"{table.name}_"))).fetchall()
+    for (name,) in rows:
+        await conn.execute(sql.SQL("drop table if exists {}").format(sql.Identifier(name)))
+        await conn.execute(_DROPPED, (now, name))
+    words = {
+        "other": sql.Identifier(table.other),
+        "at": sql.Identifier(table.at),
+        "oldest": sql.Literal(oldest),
+    }
+    await conn.execute(sql.SQL(_FORGET).format(**words))
     return len(rows)

@@ -47,10 +47,10 @@ select id from mailing_engine_decisions
 _DECIDING: Final = "select pg_advisory_xact_lock(%s)"
 DECIDE_LOCK: Final = 0x1612_0005
 """Advisory lock of people's own decisions: two who decide the same at once make one."""
-_QUEUES: Final = "select distinct split_part(scope, '/', 1) from mailing_engine_signals where scope_type = 'queue'"
+_QUEUES: Final = "select distinct split_part(scope, '/', 1) from mailing_engine_signal_state where scope_type = 'queue'"
 _JOB: Final = """
 select exists (select from mailing_campaigns where 'c' || id = %(job)s)
-    or exists (select from mailing_engine_signals where scope_type = 'job' and scope = %(job)s)
+    or exists (select from mailing_engine_signal_state where scope_type = 'job' and scope = %(job)s)
 """
 _PENDING: Final = """
 select count(*) from mailing_engine_decisions

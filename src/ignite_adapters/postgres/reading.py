@@ -8,7 +8,7 @@ import attrs
 from psycopg.rows import dict_row
 
 from ignite_adapters.postgres.pool import Pool, transaction
-from ignite_domain.governance.words import STANDING, Action, AgentKind
+from ignite_domain.governance.words import STANDING, Action, AgentKind, Signal
 from ignite_domain.isps import Isp
 
 Row = dict[str, Any]
@@ -62,7 +62,8 @@ select id, event_type, event_at, subscriber_id, campaign_id, variant_id, isp, ve
 """
 _AGENTS: Final = "select isp, agent, mode, state, reason, evaluations, evaluated_at from mailing_engine_agents"
 _SIGNALS: Final = """
-select at, isp, signal, n, x from mailing_engine_signal_history where at >= %(since)s order by at
+select at, isp, signal, n, x, s, h from mailing_engine_signals
+ where scope_type = 'isp' and at >= %(since)s and signal = any(%(signals)s) order by at
 """
 _COMMANDS: Final = """
 select id, host, knob, generation, decision_id, argv, state, exit_status, output, read_back, created_at, finished_at
@@ -81,6 +82,7 @@ select source as id, path, byte_offset, line, ingested, rejected, updated_at,
   from mailing_engine_feeds f where source > %(after)s order by source limit %(limit)s
 """
 SHOWN_REJECTS: Final = 20
+CHARTED: Final = (Signal.DEFERRAL, Signal.REFUSAL, Signal.BOUNCE, Signal.COMPLAINT)
 
 OF_TABLES: Final[dict[str, str]] = {
     "import.1": "select count(*) from data_import_log",
@@ -203,8 +205,8 @@ class ReadingRoom:
         return await self._rows(_EVENTS, before=before, limit=limit, subscriber=subscriber)
 
     async def signals(self, now: datetime, hours: float) -> list[Row]:
-        """Points of the signal history of the last `hours` of business time, oldest first."""
-        return await self._rows(_SIGNALS, since=now - timedelta(hours=hours))
+        """What was counted by provider and slice in the last `hours` of business time, oldest first."""
+        return await self._rows(_SIGNALS, since=now - timedelta(hours=hours), signals=[one.value for one in CHARTED])
 
     async def agents(self) -> list[Row]:
         """All 48, those that have not evaluated yet as `idle`."""

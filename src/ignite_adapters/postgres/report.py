@@ -20,6 +20,7 @@ EXPORTED: Final = (
     "mailing_engine_decisions",
     "mailing_engine_commands",
     "mailing_engine_signals",
+    "mailing_engine_signal_state",
     "mailing_engine_agents",
     "mailing_engine_feeds",
     "mailing_engine_feed_rejects",

@@ -23,6 +23,7 @@ from ignite_domain.governance.alarms import TUNINGS
 from ignite_domain.governance.outlook import Ahead, Prospect, ahead, prospects
 from ignite_domain.governance.rules import Rule
 from ignite_domain.governance.signals import SignalProcessor
+from ignite_domain.governance.slices import COARSE_MINUTES
 from ignite_domain.governance.steering import Steering
 from ignite_domain.governance.words import Signal
 from ignite_domain.isps import Isp
@@ -33,6 +34,8 @@ POINTS: Final = 300
 _EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 BUCKETS: Final = tuple(timedelta(minutes=m) for m in (5, 15, 60, 360))
 REPORTED_FOR: Final = timedelta(days=7)
+PLACES: Final = ("ip", "job", "queue")
+POINT: Final = ("at", "n", "x", "s", "h")
 SHOWN: Final = (Signal.DEFERRAL, Signal.REFUSAL, Signal.BOUNCE, Signal.COMPLAINT)
 Rules = Callable[[], Awaitable[Sequence[Rule]]]
 
@@ -122,11 +125,15 @@ def routes(deps: IspPageDeps) -> list[Any]:
 
     @get("/api/v1/isps/{isp:str}", tags=["agents"])
     async def provider(
-        isp: FromPath[str], hours: FromQuery[float] = 24.0, to: FromQuery[datetime | None] = None
+        isp: FromPath[str],
+        hours: FromQuery[float] = 24.0,
+        to: FromQuery[datetime | None] = None,
+        of: FromQuery[str] = "",
     ) -> dict[str, Any]:
         """A provider's page: signals over time with the band of each alarm, decisions, agents, and what would happen
-        next. `series`: points [at, n, x] in buckets of `bucket_s`, of the `hours` before `to`, which is now unless
-        it is given."""
+        next. `series`: points [at, n, x, s, h] in buckets of `bucket_s`, of the `hours` before `to`, which is now
+        unless it is given; s is the highest statistic of the alarm in a bucket, h its limit. `of`: the signals of one
+        address, job or queue instead, as type/name; `places` are those that there are."""
         which = _isp(isp)
         if not 0 < hours <= MAX_HOURS:  # also refuses what is not a number
             raise BadInput(f"hours: must be above 0 and at most {MAX_HOURS}")
@@ -134,7 +141,11 @@ def routes(deps: IspPageDeps) -> list[Any]:
         bucket = _bucket(hours)
         end = to.astimezone(UTC) if to else now
         since = max(end, _EARLIEST) - timedelta(hours=hours)
-        rows = await reading.series(isp, since, end, bucket)
+        kind, _, name = of.partition("/") if of else ("isp", "", isp)
+        if of and (kind not in PLACES or not name):
+            raise BadInput(f"of: must be one of {', '.join(PLACES)}, a slash and a name")
+        bucket = max(bucket, timedelta(minutes=COARSE_MINUTES)) if of else bucket
+        rows = await reading.series((isp, kind, name), since, end, bucket)
         signals = SignalProcessor(await reading.states(isp), deps.complaint_median)
         reported = await store.reported((now - REPORTED_FOR).date())
         near = prospects(which, await deps.rules(), signals, deps.cold, reported, now)
@@ -143,13 +154,15 @@ def routes(deps: IspPageDeps) -> list[Any]:
             "at": now,
             "since": since,
             "bucket_s": bucket.total_seconds(),
+            "of": of,
+            "places": [f"{one}/{name}" for one in PLACES for name in signals.scopes(isp, one)],
             "series": [
                 {
                     "signal": signal,
                     **_band(signal),
-                    "s": signals.statistic(isp, "isp", isp, signal),
-                    "alarm": signals.level(isp, "isp", isp, signal).alarm,
-                    "points": [[row["at"], row["n"], row["x"]] for row in rows if row["signal"] == signal],
+                    "s": signals.statistic(isp, kind, name, signal),
+                    "alarm": signals.level(isp, kind, name, signal).alarm,
+                    "points": [[row[key] for key in POINT] for row in rows if row["signal"] == signal],
                 }
                 for signal in SHOWN
             ],
@@ -171,8 +184,8 @@ def routes(deps: IspPageDeps) -> list[Any]:
 
     @get("/api/v1/ips/{ip:str}", tags=["agents"])
     async def address(ip: FromPath[str]) -> dict[str, Any]:
-        """History of an address: hours of the last day and first attempts of thirty by provider, decisions that named
-        it, and its warm-up days."""
+        """History of an address by provider: hours of the last day, outcomes of thirty days, decisions that named it,
+        and its warm-up days."""
         try:
             plain = str(ipaddress.ip_address(ip))
         except ValueError:
@@ -184,6 +197,7 @@ def routes(deps: IspPageDeps) -> list[Any]:
             "vmtas": _vmtas(plain),
             "cold": plain in deps.cold,
             "counted": await reading.counted(plain),
+            "outcomes": await reading.outcomes(plain, now.date()),
             "decisions": await reading.named(plain, _vmtas(plain)),
             "warmup": await reading.warmup(plain, now.date()),
         }

@@ -194,7 +194,7 @@ class Strike:
 
 @attrs.frozen(slots=True)
 class StoredSignal:
-    """One row of `mailing_engine_signals`."""
+    """One row of `mailing_engine_signal_state`."""
 
     isp: str
     scope_type: str
@@ -209,13 +209,19 @@ class StoredSignal:
 
 @attrs.frozen(slots=True)
 class HistoryPoint:
-    """Exposure and events of one provider in one slice of business time, for charts."""
+    """A change of `mailing_engine_signals`: what came on top at one place in the slice of record time that begins at
+    `at`. `s`: the highest S of its alarm in the slice, `h` the limit in force; None where no alarm runs, or where a
+    late record says nothing of where S stood."""
 
     at: datetime
     isp: str
+    scope_type: str
+    scope: str
     signal: str
     n: int
     x: int
+    s: int | None = None
+    h: int | None = None
 
 
 @attrs.frozen(slots=True)
@@ -372,4 +378,4 @@ class GovernanceStore(DecisionStore, Protocol):
         transaction. Returns the number of deliveries in it, 0 if there is nothing left."""
 
     async def prune(self, now: datetime) -> int:
-        """Forget chart points older than 90 days and signals that nothing has fed for a week; returns rows."""
+        """Forget the state of signals that nothing has fed for a week, and what else is too old; returns rows."""

@@ -19,6 +19,7 @@ import attrs
 
 from ignite_domain.governance.alarms import TUNINGS, Cusum, level_of
 from ignite_domain.governance.ports import HistoryPoint, StoredSignal
+from ignite_domain.governance.slices import Slices
 from ignite_domain.governance.streams import (
     BOUNCED,
     COMPLAINED,
@@ -33,7 +34,6 @@ from ignite_domain.governance.streams import (
     WAITED,
     Seen,
     Stream,
-    Vector,
     count,
     figures,
 )
@@ -45,7 +45,6 @@ ELSEWHERE: Final = "elsewhere"
 HOST: Final = "host"
 WINDOWS_S: Final = (60, 300, 3600, 86_400)
 """The windows that are stored for people to look at; rules may use any up to the longest."""
-HISTORY_MINUTES: Final = 5
 SCOPES_KEPT: Final = 500
 LONGEST_NAME: Final = 300
 """Addresses, jobs and queues counted per provider, and the bytes of their names; idle ones go after a week."""
@@ -169,7 +168,6 @@ last `Outcome.waited_s`."""
 class _Cell:
     """The places where mail of one `Where` is counted, and where its replies are remembered."""
 
-    isp: str
     streams: tuple[Stream, ...]
     walked: tuple[Stream, ...]
     replied: tuple[Scope, ...]
@@ -226,7 +224,7 @@ class SignalProcessor:
         self._changed: set[Scope] = set()  # without those of `_touched`
         self._unshown: set[Scope] = set()
         self._said_anew: set[Told] = set()
-        self._slices: set[tuple[str, int]] = set()
+        self._slices = Slices()
         self._peaks: list[Stream] = []
         for row in stored:
             if row.signal.startswith("reply:"):
@@ -270,6 +268,7 @@ class SignalProcessor:
             cell = self._count(where, at // 60, code)
             if waited:
                 count(cell.streams, at // 60, WAITED, waited)
+                self._slices.count(cell.streams, at // 60, WAITED, waited)
             if code in EVENT or code == COMPLAINED:
                 rising.append((cell, code))
             if rule:
@@ -285,6 +284,7 @@ class SignalProcessor:
         for minute, by_where in taken.waited.items():
             for where, seconds in by_where.items():
                 count(self._cells.streams[where], minute, WAITED, seconds)
+                self._slices.count(self._cells.streams[where], minute, WAITED, seconds)
 
     def note(self, notes: Iterable[Note]) -> None:
         """Remember, where a reply has been counted, whom it named and how long it asked to wait; a stated wait by
@@ -352,9 +352,8 @@ class SignalProcessor:
 
     def _deliver(self, stream: Stream, code: int, many: int) -> None:
         count((stream,), self._minute, code, many)
+        self._slices.count((stream,), self._minute, code, many)
         self._touched.add(stream)
-        if stream.scope[1] == "isp":
-            self._slices.add((stream.scope[0], self._minute // HISTORY_MINUTES))
 
     def _count(self, where: Where, minute: int, code: int) -> _Cell:
         cell = self._cells[where]
@@ -363,7 +362,7 @@ class SignalProcessor:
         elif self._firsts or self._again:
             self._settle_at(cell.streams)
         self._touched.update(cell.streams)
-        self._slices.add((cell.isp, minute // HISTORY_MINUTES))
+        self._slices.count(cell.streams, minute, code)
         count(cell.streams, minute, code)
         return cell
 
@@ -372,6 +371,7 @@ class SignalProcessor:
             for stream in cell.walked:
                 if stream.complaint(second, self._median_s) if code == COMPLAINED else stream.event(code):
                     self._peaks.append(stream)
+                self._slices.walked(stream, second, code)
         rising.clear()
 
     def _cell(self, where: Where) -> _Cell:
@@ -385,7 +385,6 @@ class SignalProcessor:
             self._streams.get(scope) or self._keep(scope, Stream(scope, scope[1] in WALKED)) for scope in scopes
         )
         return _Cell(
-            isp,
             streams,
             tuple(stream for stream in streams if stream.walked),
             tuple(scope for scope in scopes if scope[1] in ("isp", "host", "ip")),
@@ -516,7 +515,7 @@ class SignalProcessor:
     # -- keeping
 
     def take_changes(self, now: datetime, *, shown: bool = True) -> tuple[list[StoredSignal], list[HistoryPoint]]:
-        """The rows that changed since the last call, and the chart points they touch.
+        """The rows that changed since the last call, and what came on top in each slice of time.
 
         `shown` False leaves out the rows that are for people (a backlog is being read, nobody looks at its every
         step): they come with the next call that has it.
@@ -533,7 +532,7 @@ class SignalProcessor:
         limit = int(now.timestamp()) - REPLY_WINDOW_S
         anew = sorted(self._said_anew, key=lambda told: (told.scope, told.rule))
         rows += [self._reply_row(told, limit) for told in anew]
-        points = [point for isp, number in sorted(self._slices) for point in self._slice(isp, number)]
+        points = self._slices.take()
         self._begin_changes()
         return rows, points
 
@@ -569,19 +568,6 @@ class SignalProcessor:
         recent = len(told.recipients)
         state = {"kind": self._kinds.get(told.rule, ""), **told.to_state()}
         return StoredSignal(*told.scope, f"reply:{told.rule}", REPLY_WINDOW_S, recent, recent, 0, state)
-
-    def _slice(self, isp: str, number: int) -> list[HistoryPoint]:
-        at = datetime.fromtimestamp(number * HISTORY_MINUTES * 60, UTC)
-        stream = self._streams.get((isp, "isp", isp))
-        total: Vector | None = None
-        if stream:
-            minutes = range(number * HISTORY_MINUTES, (number + 1) * HISTORY_MINUTES)
-            total = stream.total(minutes)
-        points = []
-        for signal in (Signal.DEFERRAL, Signal.BOUNCE, Signal.REFUSAL, Signal.COMPLAINT):
-            seen = figures(total, signal) if total else Seen()
-            points.append(HistoryPoint(at, isp, signal.value, seen.n, seen.x))
-        return points
 
 
 def _minute(at: datetime) -> int:

@@ -61,8 +61,9 @@ class Live:
     async def points(self, *points: tuple[str, str, timedelta, int, int]) -> None:
         """Chart points: provider, signal, how long before now, exposure, events."""
         await self.rows(
-            "insert into mailing_engine_signal_history (isp, signal, at, n, x) values (%s, %s, %s, %s, %s)",
-            *((isp, signal, NOW - ago, n, x) for isp, signal, ago, n, x in points),
+            "insert into mailing_engine_signals (isp, scope_type, scope, signal, at, n, x) "
+            "values (%s, 'isp', %s, %s, %s, %s, %s)",
+            *((isp, isp, signal, NOW - ago, n, x) for isp, signal, ago, n, x in points),
         )
 
     async def decide(self, reason: str) -> None:
