@@ -19,11 +19,13 @@ from ignite_domain.governance.accounting import AccountingRecord
 from ignite_domain.governance.deliveries import Deliveries
 from ignite_domain.governance.heard import Heard
 from ignite_domain.governance.outcomes import (
+    EXPIRY,
     FIRST_ATTEMPT,
     KINDS,
     brand_of,
     brand_of_record,
     hash_of,
+    is_expiry,
     outcome_of,
     soon_after_queued,
     waited_s,
@@ -269,7 +271,8 @@ class Gathering:
         elif reply is not None:
             event = EventType.HARD_BOUNCED if reply.hard else EventType.SOFT_BOUNCED
             self._event(event, record, send, reply)
-            self._mark(send, event.value, record, 0 if record.type == "rb" else 1)
+            said = EXPIRY.rule if is_expiry(record.type, record.status) else event.value
+            self._mark(send, said, record, 0 if record.type == "rb" else 1)
             self._count_cold(record, send, isp, bounced=1)
             if reply.hard:
                 fall = Fall(send.subscriber_id, send.email_md5, "hard_bounced", record.logged)

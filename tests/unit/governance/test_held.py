@@ -6,13 +6,19 @@ from typing import Any
 import attrs
 import pytest
 
+from ignite_adapters.memory.governance import MemoryGovernanceStore, Person
+from ignite_domain.governance.accounting import LineReader
 from ignite_domain.governance.desired import Topology, desired, stand_ins
+from ignite_domain.governance.gatherer import Gatherer
 from ignite_domain.governance.held import HELD, MARK, expiring, held, held_of, note_of
+from ignite_domain.governance.ingestor import Ingestor
+from ignite_domain.governance.orchestrator import Orchestrator
 from ignite_domain.governance.outlook import ahead
+from ignite_domain.governance.ports import FeedBatch, Position, SendFacts
 from ignite_domain.governance.recovery import EARLY, WAITS, WayBack, way_back
 from ignite_domain.governance.signals import SignalProcessor
 from ignite_domain.governance.steering import Steering
-from ignite_domain.governance.words import PERSON_RULE, Action, AgentKind, Decision, DecisionStatus, TargetType
+from ignite_domain.governance.words import PERSON_RULE, Action, AgentKind, Decision, DecisionStatus, Mode, TargetType
 from ignite_domain.isps import Isp
 
 AT = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -152,6 +158,24 @@ def test_a_person_is_told_before_the_oldest_expires(hours: float, told: bool) ->
         assert "06 Nov 21:00" in found[0].text
     over = attrs.evolve(decision(**{HELD: waiting.values()}), status=DecisionStatus.RELEASED)
     assert not expiring([over], AT + timedelta(hours=hours))
+
+
+async def test_mail_that_expired_settles_in_the_ledger_under_a_word_of_its_own() -> None:
+    ledger = {
+        number: SendFacts(number, 1, number, None, Isp.GMAIL, "mta1", 0, True, f"m{number}") for number in (1, 2, 3)
+    }
+    store = MemoryGovernanceStore(ledger=ledger, people={number: Person(0.75) for number in ledger})
+    said = "smtp;554 5.4.7 [internal] message expired: delivery time expired; last reply: 550 5.1.1 user unknown"
+    lines = ("b,ig1,5.4.7 (delivery time expired)," + said, "b,ig2,4.2.2,smtp;452 full", "b,ig3,5.1.1,smtp;550 unknown")
+    header = "type,envId,dsnStatus,dsnDiag,timeLogged,rcpt,queue,vmta,jobId\n"
+    rest = ",2026-11-02 09:00:00+0000,ann@gmail.com,gmail.com/mta1,mta1,c1\n"
+    entries, _ = LineReader().take((header + "".join(line + rest for line in lines)).encode())
+    ingestor = Ingestor(
+        Gatherer(store, frozenset()), Orchestrator(lambda kind, isp: Mode.OBSERVE), SignalProcessor(), {}
+    )
+    await ingestor([FeedBatch(Position("f", "f"), entries)], AT + timedelta(minutes=1), caught_up=True)
+    assert store.outcomes == {1: "expired", 2: "soft_bounced", 3: "hard_bounced"}
+    assert [one.score for one in store.people.values()] == [0.75, 0.75, 0.0]
 
 
 def back(standing: list[Decision], now: datetime) -> WayBack:
