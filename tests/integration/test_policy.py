@@ -28,7 +28,7 @@ from ignite_app.policies.replayed import paired
 from ignite_app.policies.trial import Logs, PolicyTrials, logs_of
 from ignite_app.settings import AccountingHost, AccountingSettings, GovernanceSettings, PmtaSettings, Secret, Settings
 from ignite_app.workers.ingest import IngestWorker
-from ignite_domain.governance.replay import Entry, Tally
+from ignite_domain.governance.book import Entry, Tally
 from ignite_domain.governance.rules import RULES
 from ignite_domain.governance.words import Action, AgentKind, Decision, Mode, TargetType
 from ignite_domain.isps import Isp

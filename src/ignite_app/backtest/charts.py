@@ -3,13 +3,15 @@
 At most `POINTS` points a chart: when the log grows longer, neighbours are added up and a point covers twice the time.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
 import attrs
 
-from ignite_domain.governance.replay import COMPLAINED, CONNECTION, DEFERRED, DELIVERED, Governance, Judge, Line
+from ignite_domain.governance.judging import Governance, Judge
+from ignite_domain.governance.logged import BRAND, COMPLAINED, CONNECTION, DEFERRED, DELIVERED, Stretch
 from ignite_domain.governance.signals import Signal
 
 POINTS: Final = 240
@@ -41,12 +43,17 @@ class Charts:
         self._signals = judge.signals if isinstance(judge, Governance) else None
         self._minute = -1
 
-    def add(self, second: int, lines: Sequence[Line]) -> None:
+    def add(self, second: int, log: Stretch) -> None:
         """Count whole seconds of one minute, before they are replayed."""
         if second // 60 != self._minute:
             self._sample()
             self._minute = second // 60
-        for at, order, place, _, _, _, said, ours in lines:
+        minutes = [one // SHORTEST_S for one in log.seconds]
+        for (label, minute), many in Counter(zip(map(BRAND, log.wheres), minutes, strict=True)).items():
+            counts = self._counts(label, minute * SHORTEST_S)
+            counts[ATTEMPTS] += many
+            counts[ACCEPTED] += many
+        for at, order, place, _, _, _, said, ours in log.lines:
             counts = self._counts(place[0], at)
             if order == COMPLAINED:
                 counts[COMPLAINTS] += 1

@@ -1,68 +1,42 @@
-"""Reads accounting files into outcomes, in order of time, with flat memory. Decides the order and nothing else.
+"""Reads accounting files into what `replay` takes, in order of time, with flat memory. Decides the order only.
 
 Files are each roughly in order. Every file has a buffer of `BUFFER` records that is sorted before its first half is
 handed on, so records may lie up to that far from their place and still come out in order; one that comes later still
 is counted, but rules have looked at its second by then. Within a second records are sorted by what they say, so no
 result depends on which file or line they came from.
 
-Clean stretches take a short way (one pass of the C reader over many lines, then whole columns); whatever is unusual
-(quotes over several lines, cut-off lines, odd types and times) is read by `accounting.LineReader`.
+Clean stretches take a short way (`cells_of`, then whole columns); whatever is unusual (quotes over several lines,
+cut-off lines, odd types and times) is read by `accounting.LineReader`.
 """
 
 import csv
-import gzip
-import io
-import re
-import sys
-import zlib
 from bisect import bisect_left
-from collections.abc import Callable, Generator, Iterator, Sequence
-from datetime import datetime
-from functools import partial
-from itertools import chain, islice, repeat
-from operator import itemgetter
-from pathlib import Path
-from typing import Any, BinaryIO, Final, TextIO
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
+from typing import Final
 
 import attrs
 
-from ignite_domain.errors import BadInput
-from ignite_domain.governance.accounting import AccountingRecord, LineReader, Rejected, parse_time
-from ignite_domain.governance.outcomes import (
-    ADDRESS_KINDS,
-    EXPIRY,
-    KINDS,
-    US_KINDS,
-    brand_of,
-    hash_of,
-    is_expiry,
-    kind_for_rules,
-)
-from ignite_domain.governance.replay import DELIVERED, NOTHING_SAID, ORDER, Line, Said
-from ignite_domain.governance.replies import classify, provider_of
-from ignite_domain.governance.signals import OutcomeKind, Where
+from ignite_app.backtest.cells import QUOTED, cells_of, read_cells
+from ignite_app.backtest.meaning import Memo
+from ignite_app.backtest.sources import LONGEST, STDIN, Source
+from ignite_domain.governance.accounting import AccountingRecord, LineReader, Rejected
+from ignite_domain.governance.logged import DELIVERED, ORDER, Stretch
+from ignite_domain.governance.outcomes import KINDS, hash_of
 
-STDIN: Final = "-"
-LINES_AT_ONCE: Final = 250
-"""Few enough that their cells are still in the processor's cache when the columns are made of them."""
 BUFFER: Final = 10_000
 REJECTS_KEPT: Final = 10_000
 AT_ONCE: Final = 16
 """Files that are read side by side; of more, each is opened an hour before its first record is due."""
 EARLY_S: Final = 3600
-LONGEST: Final = 1 << 16
-MEMO: Final = 50_000
 _ORDER_OF: Final = {name: ORDER.index(kind) for name, kind in KINDS.items()}
-_ORDERS: Final = {name: _ORDER_OF.get(name, -1) for name in ("d", "b", "t", "tq", "r", "f", "rb", "rs")}
-"""Types as PMTA writes them; −1 for those that are no outcome. Other names take the careful way."""
+_KNOWN: Final = frozenset({"d", "b", "t", "tq", "r", "f", "rb", "rs"})
+"""Types as PMTA writes them. Other names take the careful way."""
 ODD_LINES: Final = 32
 _REPLY: Final = "dsnstatus dsndiag dsnmta rcpt dlvsourceip".split()
-_SOMEBODY: Final = "somebody@somewhere.example"
-_SOME_IP: Final = "192.0.2.1"
-_SERIAL: Final = re.compile(r"\b(?=[A-Fa-f]*\d)[0-9A-Fa-f]{7,}\b")
 
-Batch = tuple[int, list[Line]]
-"""Whole seconds of one minute: the first of them and its lines, sorted; see `Replay.seconds`."""
+Batch = tuple[int, Stretch]
+"""Whole seconds of one minute: the first of them and what they hold, sorted; see `Replay.minute`."""
 
 
 @attrs.define
@@ -97,105 +71,6 @@ class Period:
     until: int = 1 << 60
 
 
-def _seconds_of(text: str) -> int:
-    """As `parse_time`, with a short way for the form that PMTA writes by itself."""
-    if len(text) == 24 and text[4:20:3] in ("-- ::+", "-- ::-"):
-        try:
-            return int(datetime.fromisoformat(text).timestamp())
-        except ValueError:
-            return -1
-    at = parse_time(text)
-    return int(at.timestamp()) if at else -1
-
-
-class Memo:
-    """Answers that come again: times, places, what replies mean. Forgotten as a whole when there are too many."""
-
-    def __init__(self) -> None:
-        self.times: dict[str, int] = {}
-        self.places: dict[Where, Where] = {}
-        self.places_of: dict[Where, Where] = {}  # domain, address, job, queue -> place
-        self.providers: dict[str, str] = {}  # receiving host -> the suffix that its codes go by
-        self.said: dict[tuple[str, str, str, str], Said] = {}
-
-    def seconds(self, texts: Sequence[str]) -> list[int]:
-        """Seconds since 1970 of times as PMTA writes them; −1 for what is none."""
-        times = self.times
-        found = list(map(times.get, texts))
-        if None in found:
-            if len(times) > MEMO:
-                times.clear()
-            times.update((text, _seconds_of(text)) for text in set(texts).difference(times))
-            return [times[text] for text in texts]
-        return found  # type: ignore[return-value]  # there is no None
-
-    def all_places(
-        self, domains: Sequence[str], ips: Sequence[str], jobs: Sequence[str], queues: Sequence[str]
-    ) -> list[Where]:
-        """`place` of each."""
-        keys = list(zip(domains, ips, jobs, queues, strict=True))
-        found = list(map(self.places_of.get, keys))
-        if None in found:
-            found = [place or self.place(*key) for place, key in zip(found, keys, strict=True)]
-        return found  # type: ignore[return-value]  # no None is left
-
-    def place(self, domain: str, ip: str, job: str, queue: str) -> Where:
-        if len(self.places_of) > MEMO:
-            self.places_of.clear()
-        found = self.places_of[(domain, ip, job, queue)] = self._place(domain, ip, job, queue)
-        return found
-
-    def _place(self, domain: str, ip: str, job: str, queue: str) -> Where:
-        isp = brand_of(domain)
-        key = (isp.value, ip, job, queue) if isp else ("", ip, job, "")
-        found = self.places.get(key)
-        if found is None:
-            if len(self.places) > MEMO:
-                self.places.clear()
-            found = self.places[key] = key
-        return found
-
-    def meaning(self, kind: str, status: str, diagnostic: str, mta: str, rcpt: str, ip: str) -> Said:
-        """What a reply says. Recipient, sending address and serial numbers, which `classify` masks as well, give way
-        to fixed ones first: a storm of one reply is classified once."""
-        if rcpt:
-            diagnostic = diagnostic.replace(rcpt, _SOMEBODY)
-        if ip:
-            diagnostic = diagnostic.replace(ip, _SOME_IP)
-        key = (kind, status, _SERIAL.sub("0000000", diagnostic), self._provider(mta))
-        found = self.said.get(key)
-        if found is None:
-            if len(self.said) > MEMO:
-                self.said.clear()
-            found = self.said[key] = said_of(*key)
-        return found
-
-    def _provider(self, mta: str) -> str:
-        found = self.providers.get(mta)
-        if found is None:
-            if len(self.providers) > MEMO:
-                self.providers.clear()
-            found = self.providers[mta] = provider_of(mta)
-        return found
-
-
-def said_of(kind: str, status: str, diagnostic: str, mta: str) -> Said:
-    """What the reply in a record of type `kind` says."""
-    outcome = KINDS[kind]
-    if outcome in (OutcomeKind.DELIVERED, OutcomeKind.COMPLAINED):
-        return NOTHING_SAID
-    code = status.partition(" ")[0]
-    quoted = diagnostic.removeprefix("smtp;")
-    reply = EXPIRY if is_expiry(kind, code) else classify(code, quoted, mta.partition(" ")[0])
-    return Said(
-        reply.rule,
-        kind_for_rules(reply, outcome),
-        reply.kind in ADDRESS_KINDS,
-        outcome is OutcomeKind.BOUNCED and reply.kind in US_KINDS,
-        reply.hard,
-    )
-
-
 def _message(job: str, orig: str, rcpt: str, queued: int) -> str:
     """What tells a message without envelope id from others: its job, its two addresses, when it was queued."""
     return f"{job}\0{orig}\0{rcpt}\0{queued}"
@@ -214,120 +89,144 @@ class FileReader:
         self._header = ""
         self._width = 0
         self._where: dict[str, int] = {}  # heading in lower case -> column
-        self._reply_of: Callable[[list[str]], tuple[str, ...]] = itemgetter(*range(len(_REPLY)))
 
     @property
     def line(self) -> int:
         """The line read last; lines count from 1."""
         return self._reader.line
 
-    def blocks(self, lines: Iterator[list[str]]) -> Iterator[list[Line]]:
+    def stretches(self, blocks: Iterable[str]) -> Iterator[Stretch]:
         """Whole seconds of outcomes, in order of time as far as the buffer reaches."""
-        waiting: list[Line] = []
-        for found in self.outcomes(lines):
-            waiting += found
+        waiting = Stretch()
+        for found in self.outcomes(blocks):
+            waiting.add(found)
             if len(waiting) >= 2 * self._buffer:
                 waiting.sort()
-                cut = bisect_left(waiting, waiting[self._buffer][:1])
-                if cut:
-                    yield waiting[:cut]
-                    del waiting[:cut]
+                taken = waiting.cut(waiting.nth(self._buffer))
+                if taken:
+                    yield taken
         waiting.sort()
         if waiting:
             yield waiting
 
-    def outcomes(self, chunks: Iterator[list[str]]) -> Iterator[list[Line]]:
-        """The outcomes of each list of physical lines, in the order of the file."""
-        rest: list[str] = []
-        for chunk in chunks:
-            lines = rest + chunk if rest else chunk
-            rest = []
+    def outcomes(self, blocks: Iterable[str]) -> Iterator[Stretch]:
+        """The outcomes of each block of lines, in the order of the file."""
+        rest = ""
+        for block in blocks:
+            text, rest = rest + block if rest else block, ""
             if self._reader.line == 0:  # the header makes the short way possible
-                found, rest = self._careful(lines[:1], final=False)
+                end = text.find("\n") + 1 or len(text)
+                found, rest = self._careful(text[:end], final=False)
                 yield found
-                lines, rest = rest + lines[1:], []
-                if not lines:
+                text, rest = rest + text[end:], ""
+                if not text:
                     continue
-            rows = _rows(lines)
-            if rows is None or self._reader.line == 0:
-                found, rest = self._careful(lines, final=False)
-                yield found
-            else:
-                yield self._short(lines, rows)
+            found, rest = self._read(text)
+            yield found
         if rest:
             yield self._careful(rest, final=True)[0]
 
-    def _short(self, lines: list[str], rows: list[list[str]]) -> list[Line]:
-        """The short way, by columns; what it cannot take is halved until the careful way has little to do."""
+    def _read(self, text: str) -> tuple[Stretch, str]:
+        """What a block says, and what is left of it because its end is still to come."""
+        if self._reader.line == 0:
+            return self._careful(text, final=False)
         if self._reader.header != self._header:
             self._learn()
-        found = self._columns(rows) if rows else []
+        found = self._short(text)
         if found is not None:
-            self._reader.line += len(rows)
-            return found
-        if len(rows) <= ODD_LINES:
-            return self._careful(lines, final=True)[0]
-        half = len(rows) // 2
-        return self._short(lines[:half], rows[:half]) + self._short(lines[half:], rows[half:])
+            return found, ""
+        lines = _physical(text)
+        if len(lines) <= ODD_LINES:
+            return self._careful(text, final=False)
+        half = len(lines) // 2  # halved until the careful way has little to do
+        found, rest = self._read("".join(lines[:half]))
+        more, rest = self._read(rest + "".join(lines[half:]))
+        found.add(more)
+        return found, rest
 
-    def _columns(self, rows: list[list[str]]) -> list[Line] | None:
-        """Outcomes of rows that all have the header's width, a known type and a time; None if some have not."""
-        if set(map(len, rows)) != {self._width}:
+    def _short(self, text: str) -> Stretch | None:
+        """The short way, by columns; None, and nothing read, where it cannot be taken."""
+        if not text.endswith("\n"):
+            text += "\n"
+        lines = text.split("\n")
+        lines.pop()
+        if max(map(len, lines)) > LONGEST // 4:
             return None
-        kinds = [row[0] for row in rows]
-        orders = list(map(_ORDERS.get, kinds))
-        if None in orders:
+        cells = cells_of(text, self._width)
+        if cells is not None:
+            found = self._columns(cells, lines)
+            if found is not None:
+                return found
+        cells = read_cells(lines, self._width)
+        return None if cells is None else self._columns(cells, lines, whole=True)
+
+    def _columns(self, cells: list[str], lines: list[str], *, whole: bool = False) -> Stretch | None:
+        """Outcomes of records that all have a known type and a time; None if some have not. `whole`: quoted cells have
+        not been left out, and a quote is a part of its cell's text."""
+        step = self._width + 1
+        count = len(lines)
+
+        def column(name: str) -> list[str]:
+            at = self._where.get(name)
+            return [""] * count if at is None else cells[at::step]
+
+        kinds = cells[::step]
+        if not _KNOWN.issuperset(kinds):
             return None
         memo, period = self._memo, self._period
-        seconds = memo.seconds(self._column("timelogged", rows))
+        seconds = memo.seconds(column("timelogged"))
         first, last = min(seconds), max(seconds)
         if first < 0:
             return None
-        since = memo.seconds(self._column("timequeued", rows))
-        found: list[Line] = list(
-            zip(
-                *(seconds, orders, self._places(rows), self._messages(rows, since), since),
-                *(repeat(""), repeat(NOTHING_SAID), repeat(True)),
-                strict=False,
-            )
-        )
-        if kinds.count("d") != len(kinds):
-            for at, kind in enumerate(kinds):
-                if kind != "d" and kind in KINDS:
-                    status, diagnostic, mta, rcpt, ip = self._reply_of([*rows[at], ""])
-                    said = memo.meaning(kind, status, diagnostic, mta, rcpt, ip)
-                    found[at] = (*found[at][:5], hash_of(rcpt) if kind != "tq" else "", said, kind in "tb")
-        if first < period.since or last >= period.until:
-            found = [line for line in found if period.since <= line[0] < period.until]
-            self._counted.skipped += len(rows) - len(found)
-            first, last = min(found, default=(0,))[0], max(found, default=(0,))[0]
-        if found:
-            self._note(len(found), first, last)
-        if "r" in kinds or "rs" in kinds:
-            found = [line for line in found if line[1] >= 0]
-        return found
-
-    def _column(self, name: str, rows: list[list[str]]) -> list[str]:
-        """The cells under a heading; "" where the file has not got it."""
-        at = self._where.get(name)
-        return [""] * len(rows) if at is None else list(map(itemgetter(at), rows))
-
-    def _places(self, rows: list[list[str]]) -> list[Where]:
-        domains = [rcpt[rcpt.rfind("@") + 1 :] for rcpt in self._column("rcpt", rows)]
-        queues = self._column("queue", rows)
+        since = memo.seconds(column("timequeued"))
+        rcpts, ips, jobs, queues = (column(name) for name in ("rcpt", "dlvsourceip", "jobid", "queue"))
+        messages = column("envid")
+        if not whole and QUOTED in "".join(messages):
+            return None
+        domains = _domains(rcpts)
         if "" in domains:
             domains = [domain or queue.partition("/")[0] for domain, queue in zip(domains, queues, strict=True)]
-        return self._memo.all_places(domains, self._column("dlvsourceip", rows), self._column("jobid", rows), queues)
+        wheres = memo.all_places(domains, ips, jobs, queues, whole=whole)
+        if wheres is None:
+            return None
+        if "" in messages:
+            origs = column("orig")
+            if not whole and QUOTED in "".join([*origs, *rcpts]):
+                return None
+            messages = [
+                one or _message(job, orig, rcpt, at)
+                for one, job, orig, rcpt, at in zip(messages, jobs, origs, rcpts, since, strict=True)
+            ]
+        found = Stretch(seconds, wheres, messages, since)
+        if kinds.count("d") != count:
+            plain = [kind == "d" for kind in kinds]
+            odd = [at for at, is_plain in enumerate(plain) if not is_plain and kinds[at] in KINDS]
+            told = self._lines([lines[at] for at in odd])
+            found = Stretch(*(list(compress(column, plain)) for column in found.columns))
+            for at, (status, diagnostic, mta, rcpt, ip) in zip(odd, told, strict=True):
+                kind = kinds[at]
+                said = memo.meaning(kind, status, diagnostic, mta, rcpt, ip)
+                who = hash_of(rcpt) if kind != "tq" else ""
+                found.lines.append(
+                    (seconds[at], _ORDER_OF[kind], wheres[at], messages[at], since[at], who, said, kind in "tb")
+                )
+        self._reader.line += count
+        if first < period.since or last >= period.until:
+            inside = [one for one in seconds if period.since <= one < period.until]
+            found.keep(lambda second: period.since <= second < period.until)
+            self._counted.skipped += count - len(inside)
+            if inside:
+                self._note(len(inside), min(inside), max(inside))
+        else:
+            self._note(count, first, last)
+        return found
 
-    def _messages(self, rows: list[list[str]], since: Sequence[int]) -> list[str]:
-        envids = self._column("envid", rows)
-        if "" not in envids:
-            return envids
-        jobs, origs, rcpts = (self._column(name, rows) for name in ("jobid", "orig", "rcpt"))
-        return [
-            envid or _message(job, orig, rcpt, at)
-            for envid, job, orig, rcpt, at in zip(envids, jobs, origs, rcpts, since, strict=True)
-        ]
+    def _lines(self, lines: list[str]) -> Iterator[tuple[str, ...]]:
+        """Status, reply, its sender, recipient and sending address in lines that are a record each."""
+        where = [self._where.get(name, self._width) for name in _REPLY]
+        for row in csv.reader(lines, strict=True):
+            row.append("")  # a column that the file has not is the empty cell that is put behind the last one
+            yield tuple([row[at] for at in where])
 
     def _note(self, records: int, first: int, last: int) -> None:
         counted = self._counted
@@ -341,150 +240,106 @@ class FileReader:
         for index, name in enumerate(names):
             self._where.setdefault(name.strip().lower(), index)
         self._width = len(names)
-        # a column that the file has not is the empty cell that is put behind the last one
-        self._reply_of = itemgetter(*(self._where.get(name, self._width) for name in _REPLY))
         self._header = self._reader.header
 
-    def _careful(self, lines: list[str], *, final: bool) -> tuple[list[Line], list[str]]:
+    def _careful(self, text: str, *, final: bool) -> tuple[Stretch, str]:
+        lines = _physical(text)
         entries, used = self._reader.scan(lines, [len(line) for line in lines], final=final)
-        return [line for entry in entries for line in self._take(entry)], lines[used:]
+        found = Stretch()
+        for entry in entries:
+            self._take(entry, found)
+        return found, "".join(lines[used:])
 
-    def _take(self, entry: AccountingRecord | Rejected) -> list[Line]:
+    def _take(self, entry: AccountingRecord | Rejected, into: Stretch) -> None:
         if isinstance(entry, Rejected):
             self._counted.reject(self.name, entry)
-            return []
+            return
         second = int(entry.logged.timestamp())
         if not self._period.since <= second < self._period.until:
             self._counted.skipped += 1
-            return []
+            return
         self._note(1, second, second)
         order = _ORDER_OF.get(entry.type)
         if order is None:
-            return []
+            return
         domain = entry.rcpt.rpartition("@")[2] if entry.rcpt else entry.queue.partition("/")[0]
-        place = self._memo.place(domain, entry.source_ip, entry.job, entry.queue)
+        where = self._memo.place(domain, entry.source_ip, entry.job, entry.queue)
         queued = int(entry.queued.timestamp()) if entry.queued else -1
         message = entry.envid or _message(entry.job, entry.orig, entry.rcpt, queued)
-        recipient = hash_of(entry.rcpt) if order != DELIVERED and entry.type != "tq" else ""
+        if order == DELIVERED:
+            into.add(Stretch([second], [where], [message], [queued]))
+            return
+        recipient = hash_of(entry.rcpt) if entry.type != "tq" else ""
         said = self._memo.meaning(entry.type, entry.status, entry.diagnostic, entry.mta, entry.rcpt, entry.source_ip)
-        return [(second, order, place, message, queued, recipient, said, entry.type in ("d", "t", "b"))]
+        into.lines.append((second, order, where, message, queued, recipient, said, entry.type in ("t", "b")))
 
 
-def _rows(lines: list[str]) -> list[list[str]] | None:
-    """The cells of lines that are a record each; None if some are not, or hold what must be looked at closely."""
-    if max(map(len, lines), default=0) > LONGEST // 4 or "\0" in "".join(lines):
-        return None
-    try:
-        rows = list(csv.reader(lines, strict=True))
-    except csv.Error:
-        return None
-    return rows if len(rows) == len(lines) else None
+def _domains(addresses: Sequence[str]) -> list[str]:
+    """What stands behind the last @ of each; the whole where there is none."""
+    parts = "@\n@".join(addresses).split("@")
+    if len(parts) == 3 * len(addresses) - 1 and parts[2::3].count("\n") == len(addresses) - 1:
+        return parts[1::3]  # one @ each
+    return [address[address.rfind("@") + 1 :] for address in addresses]
 
 
-class Source:
-    """A file, plain or gzipped, or standard input: its lines in lists, and how far it has been read."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.size = 0 if name == STDIN else Path(name).stat().st_size
-        self.damaged = False
-        self._raw: BinaryIO | None = None
-
-    @property
-    def position(self) -> int:
-        """Bytes read so far, as they lie on disk."""
-        if self._raw is None or not self.size:
-            return 0
-        return self.size if self._raw.closed else self._raw.tell()
-
-    def chunks(self) -> Generator[list[str], None, None]:
-        """Lists of physical lines with their ends. A damaged gzip ends early; `damaged` says so."""
-        self._raw = sys.stdin.buffer if self.name == STDIN else Path(self.name).open("rb")  # noqa: SIM115  # closed below
-        buffered = io.BufferedReader(_Unseekable(self._raw), 1 << 18)
-        zipped = buffered.peek(2)[:2] == b"\x1f\x8b"
-        data = gzip.GzipFile(fileobj=buffered) if zipped else buffered
-        text: TextIO = io.TextIOWrapper(data, encoding="utf-8", errors="replace", newline="\n")
-        whole_lines = iter(partial(text.readline, 2 * LONGEST), "")
-        try:
-            while True:
-                lines: list[str] = []
-                try:
-                    lines.extend(islice(whole_lines, LINES_AT_ONCE))
-                except (EOFError, zlib.error, gzip.BadGzipFile):
-                    self.damaged = True
-                if lines:
-                    yield lines
-                if self.damaged or not lines:
-                    return
-        finally:
-            if self.name != STDIN:
-                self._raw.close()
-
-
-class _Unseekable(io.RawIOBase):
-    """A binary stream as raw input, so that one buffer serves files and standard input alike."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, into: Any) -> int:
-        data = (
-            self._stream.read1(len(into))
-            if isinstance(self._stream, io.BufferedReader)
-            else self._stream.read(len(into))
-        )
-        into[: len(data)] = data
-        return len(data)
-
-
-def sources_of(names: Sequence[str]) -> list[Source]:
-    """The files, by name, each once. Raises `BadInput` for one that is not there."""
-    for name in names:
-        if name != STDIN and not Path(name).is_file():
-            raise BadInput(f"{name}: no such file")
-    return [Source(name) for name in sorted(set(names))]
+def _physical(text: str) -> list[str]:
+    """Its lines with their ends; one that is far too long in pieces."""
+    lines = [line + "\n" for line in text.split("\n")]
+    lines[-1] = lines[-1][:-1]
+    if not lines[-1]:
+        lines.pop()
+    if max(map(len, lines), default=0) <= 2 * LONGEST:
+        return lines
+    return [line[at : at + 2 * LONGEST] for line in lines for at in range(0, len(line), 2 * LONGEST)]
 
 
 @attrs.define
 class _Open:
-    """A file that is being read: the block that is next, and those behind it."""
+    """A file that is being read: the stretch that is next, and those behind it."""
 
-    lines: list[Line]
-    blocks: Iterator[list[Line]]
+    next: Stretch
+    others: Iterator[Stretch]
 
-    def take(self, edge: int) -> list[Line]:
-        """The lines up to second `edge`."""
-        stop = bisect_left(self.lines, (edge + 1,))
-        taken, self.lines = self.lines[:stop], self.lines[stop:]
-        return taken
+    def take(self, edge: int) -> Stretch:
+        """What lies up to second `edge`."""
+        return self.next.cut(edge + 1)
 
 
 def merged(sources: Sequence[Source], counted: Counted, period: Period) -> Iterator[Batch]:
     """All files' outcomes in order of time, a minute at a time; what comes too late stands before the next second."""
     last = -1
-    late: list[Line] = []
-    for lines in _whole_seconds(sources, counted, period):
-        lines = sorted(late + lines) if late else lines
-        late = []
-        start, fresh = 0, bisect_left(lines, (last + 1,))
-        if fresh == len(lines):
-            late = lines
+    late = Stretch()
+    for log in _whole_seconds(sources, counted, period):
+        if late:
+            log.add(late)
+            log.sort()
+            late = Stretch()
+        if log.last <= last:
+            late = log
             continue
-        while start < len(lines):
-            second = lines[max(start, fresh)][0]
-            stop = bisect_left(lines, (second // 60 * 60 + 60,), start)
-            yield second, lines[start:stop]
-            start = stop
-        last = lines[-1][0]
+        edge, last = last, log.last
+        yield from _minutes(log, edge)
     if late:
         yield max(last, 0), late
 
 
-def _whole_seconds(sources: Sequence[Source], counted: Counted, period: Period) -> Iterator[list[Line]]:
-    """Sorted lists of lines, each from all files up to the second in which one file's block ends."""
+def _minutes(log: Stretch, edge: int) -> Iterator[Batch]:
+    """A sorted stretch, minute by minute; what lies up to second `edge` belongs to the first."""
+    seconds, lines = log.seconds, log.lines
+    at = done = 0
+    fresh = bisect_left(seconds, edge + 1)
+    again = bisect_left(lines, (edge + 1,))
+    while at < len(seconds) or done < len(lines):
+        ahead = [*seconds[max(at, fresh) :][:1], *(line[0] for line in lines[max(done, again) :][:1])]
+        second = min(ahead)
+        end = second // 60 * 60 + 60
+        stop, until = bisect_left(seconds, end, at), bisect_left(lines, (end,), done)
+        yield second, log.part(at, stop, done, until)
+        at, done = stop, until
+
+
+def _whole_seconds(sources: Sequence[Source], counted: Counted, period: Period) -> Iterator[Stretch]:
+    """Sorted stretches, each from all files up to the second in which one file's stretch ends."""
     memo = Memo()
     few = len(sources) <= AT_ONCE
     buffer = BUFFER if few else BUFFER // 5
@@ -492,24 +347,28 @@ def _whole_seconds(sources: Sequence[Source], counted: Counted, period: Period) 
     waiting.reverse()  # the next one is last
     reading: list[_Open] = []
     while reading or waiting:
-        edge = min((one.lines[-1][0] for one in reading), default=-1)
+        edge = min((one.next.last for one in reading), default=-1)
         while waiting and (few or not reading or waiting[-1][0] - EARLY_S <= edge):
             *_, source = waiting.pop()
-            blocks = _blocks(source, counted, memo, period, buffer)
-            if first := next(blocks, None):
-                reading.append(_Open(first, blocks))
-                edge = min(one.lines[-1][0] for one in reading)
-        found = [lines for one in reading if (lines := one.take(edge))]
+            stretches = _stretches(source, counted, memo, period, buffer)
+            if first := next(stretches, None):
+                reading.append(_Open(first, stretches))
+                edge = min(one.next.last for one in reading)
+        found = [log for one in reading if (log := one.take(edge))]
         if found:
-            yield found[0] if len(found) == 1 else sorted(chain.from_iterable(found))
+            for more in found[1:]:
+                found[0].add(more)
+            if len(found) > 1:
+                found[0].sort()
+            yield found[0]
         for one in reading:
-            one.lines = one.lines or next(one.blocks, [])
-        reading = [one for one in reading if one.lines]
+            one.next = one.next or next(one.others, Stretch())
+        reading = [one for one in reading if one.next]
 
 
-def _blocks(source: Source, counted: Counted, memo: Memo, period: Period, buffer: int) -> Iterator[list[Line]]:
+def _stretches(source: Source, counted: Counted, memo: Memo, period: Period, buffer: int) -> Iterator[Stretch]:
     reader = FileReader(source.name, counted, memo, period, buffer)
-    yield from reader.blocks(source.chunks())
+    yield from reader.stretches(source.blocks())
     if source.damaged:
         counted.reject(source.name, Rejected(reader.line + 1, "the gzip file is damaged from here on"))
 
@@ -519,8 +378,10 @@ def _starts(source: Source, period: Period) -> int:
     if source.name == STDIN:
         return 0
     reader = FileReader(source.name, Counted(), Memo(), period)
-    chunks = source.chunks()
-    first = next(chunks, [])
-    chunks.close()
-    seconds = [line[0] for found in reader.outcomes(iter([first])) for line in found]
+    blocks = source.blocks()
+    first = next(blocks, "")
+    blocks.close()
+    seconds = [
+        second for found in reader.outcomes([first]) for second in (*found.seconds, *(one[0] for one in found.lines))
+    ]
     return min(seconds, default=0)

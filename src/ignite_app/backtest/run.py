@@ -8,7 +8,8 @@ from typing import Any, Final
 import attrs
 
 from ignite_app.backtest.charts import Charts
-from ignite_app.backtest.reading import Counted, Period, Source, merged, sources_of
+from ignite_app.backtest.reading import Counted, Period, merged
+from ignite_app.backtest.sources import Source, sources_of
 from ignite_app.backtest.thresholds import Thresholds
 from ignite_app.clock import real_seconds
 from ignite_app.policy import by_agent, read_policy

@@ -5,16 +5,20 @@ one bounce in one message is the point of the comparison. Levels: governance pag
 sent is what was delivered or bounced; deferrals are not looked at. A stop lasts an hour, or until the share is back.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 import attrs
 
+from ignite_domain.governance.book import Book
+from ignite_domain.governance.judging import Wrong
+from ignite_domain.governance.logged import BRAND
 from ignite_domain.governance.orchestrator import Settled
 from ignite_domain.governance.ports import StatusChange
-from ignite_domain.governance.replay import Book, Wrong
-from ignite_domain.governance.signals import Outcome, OutcomeKind, Where
+from ignite_domain.governance.signals import Event, Where
+from ignite_domain.governance.streams import BOUNCED, COMPLAINED, DEAD, REFUSED
 from ignite_domain.governance.words import Action, AgentKind, Decision, DecisionStatus, Mode, TargetType
 from ignite_domain.isps import Isp
 
@@ -30,6 +34,7 @@ _WARN_ACT: Final[Mapping[Isp, tuple[tuple[float, float], tuple[float, float]]]] 
     Isp.CHARTER: ((3.0, 7.0), (0.05, 0.1)),
 }
 _HOUR: Final = timedelta(hours=1)
+_BOUNCES: Final = frozenset(code + again for code in (DEAD, REFUSED, BOUNCED) for again in (0, 1))
 
 
 @attrs.define
@@ -45,21 +50,19 @@ class Thresholds:
     def __init__(self) -> None:
         self._minutes: dict[Isp, dict[int, _Minute]] = {isp: {} for isp in Isp}
 
-    def count(self, outcomes: Sequence[Outcome]) -> None:
-        for one in outcomes:
-            if one.isp is None:
+    def take(self, events: Sequence[Event]) -> None:
+        for second, (label, *_), code, *_ in events:
+            if not label:
                 continue
-            minute = self._minutes[one.isp].setdefault(int(one.at.timestamp()) // 60, _Minute())
-            if one.kind is OutcomeKind.DELIVERED:
-                minute.sent += 1
-            elif one.kind is OutcomeKind.BOUNCED:
+            minute = self._minutes[Isp(label)].setdefault(second // 60, _Minute())
+            if code in _BOUNCES:
                 minute.sent += 1
                 minute.bounced += 1
-            elif one.kind is OutcomeKind.COMPLAINED:
+            elif code == COMPLAINED:
                 minute.complained += 1
 
-    def accepted(self, minute: int, counts: Mapping[Where, int], *, first: bool) -> None:
-        for (label, *_), many in counts.items():
+    def accept(self, minute: int, wheres: Sequence[Where], *, first: bool) -> None:
+        for label, many in Counter(map(BRAND, wheres)).items():
             if label:
                 self._minutes[Isp(label)].setdefault(minute, _Minute()).sent += many
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ignite_app.backtest.run import Result, reason_of, stamp_of
-from ignite_domain.governance.replay import Entry, Tally
+from ignite_domain.governance.book import Entry, Tally
 from ignite_domain.governance.words import Action, Decision
 from ignite_domain.isps import Isp
 

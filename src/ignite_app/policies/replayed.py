@@ -21,7 +21,8 @@ from ignite_app.backtest.reading import Period
 from ignite_app.backtest.run import Result, backtest, report
 from ignite_app.policy import by_agent, differences, parse
 from ignite_domain.errors import BadInput
-from ignite_domain.governance.replay import Entry, Governance
+from ignite_domain.governance.book import Entry
+from ignite_domain.governance.judging import Governance
 
 LISTED: Final = 200
 """Decisions of each list that are shown; the counts are of all."""
