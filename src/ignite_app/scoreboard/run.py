@@ -15,7 +15,7 @@ from typing import Any, Final
 import attrs
 
 from ignite_app.scoreboard import alarms, incidents, rate_control
-from ignite_app.scoreboard.twin import drive, reopening
+from ignite_app.scoreboard.twin import drive, reopening, simulated
 from ignite_app.scoreboard.twin import table as twin_table
 from ignite_app.scoreboard.worlds import load
 
@@ -24,7 +24,7 @@ from ignite_app.scoreboard.worlds import load
 class Resolution:
     """`alarms` scales months and shifts (1: 800, 200, 60 agent-months and 400 shifts), `days` of rate control,
     `hosts` drawn for each incident; of the twin `twin_days` of `twin_minutes` each, as many `calm_days`, days of each
-    ablation, and seeds of the reopening."""
+    ablation, and seeds of the reopening; `drives` seeds of `drive_minutes` go through the simulator as well."""
 
     alarms: float
     days: int
@@ -34,10 +34,12 @@ class Resolution:
     calm_days: int
     ablated_days: int
     reopenings: int
+    drives: int
+    drive_minutes: int
 
 
-QUICK: Final = Resolution(0.05, 6, 3, 1, 600, 1, 1, 0)
-FULL: Final = Resolution(1.0, 60, 100, 20, 1440, 40, 6, 2)
+QUICK: Final = Resolution(0.05, 6, 3, 1, 600, 1, 1, 0, 1, 120)
+FULL: Final = Resolution(1.0, 60, 100, 20, 1440, 40, 6, 2, 3, 400)
 """Seeds 1 to 60 are those the rate controller was tuned on; `--first-seed 1001` shows others."""
 
 ALARM_TARGETS: Final[Sequence[tuple[int, str, str, float]]] = (
@@ -103,7 +105,7 @@ def governance(
     }
 
 
-_TWIN: Final = ("days", "calm", "ablated", "calm, ablated", "reopening")
+_TWIN: Final = ("days", "calm", "ablated", "calm, ablated", "reopening", "drives")
 
 
 def _twin_parts(resolution: Resolution, first_seed: int, ablations: bool) -> dict[str, tuple[Any, ...]]:
@@ -117,6 +119,8 @@ def _twin_parts(resolution: Resolution, first_seed: int, ablations: bool) -> dic
     add("days", drive.days, resolution.twin_days, resolution.twin_minutes)
     add("calm", drive.calm_days, resolution.calm_days, resolution.twin_minutes)
     add("reopening", reopening.run, resolution.reopenings)
+    for seed in range(first_seed, first_seed + resolution.drives):
+        parts[f"twin, drives: {seed}"] = (simulated.run, seed, resolution.drive_minutes)
     if ablations:
         add("ablated", drive.ablated_days, resolution.ablated_days, resolution.twin_minutes)
         add("calm, ablated", drive.calm_ablated_days, resolution.ablated_days, resolution.twin_minutes)
@@ -133,11 +137,12 @@ def _twin(done: Mapping[str, Any]) -> dict[str, Any]:
         "incidents": twin_table.incidents(rows["days"]),
         "ablations": twin_table.summary(rows["ablated"], rows["calm, ablated"]) if rows["ablated"] else [],
         "reopening": rows["reopening"],
+        "drives": rows["drives"],
     }
 
 
 def _twin_targets(played: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Ours beats every rival in what is delivered, and suppresses nobody wrongly."""
+    """Ours beats every rival in what is delivered, suppresses nobody wrongly, and decides the same by both drives."""
     rows = {row["policy"]: row for row in played["policies"]}
     ours = rows[drive.OURS]
     rival = max(row["share"]["mean"] for name, row in rows.items() if name not in (drive.OURS, drive.ORACLE))
@@ -156,6 +161,10 @@ def _twin_targets(played: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         "at_least": False,
         "holds": wrong == 0,
     }
+    drives = played["drives"]
+    same = sum(row["same"] for row in drives) / len(drives)
+    what = f"twin: {len(drives)} seeds through the simulator on which counts decide the same"
+    yield {"what": what, "value": same, "limit": 1.0, "at_least": True, "holds": same == 1}
 
 
 def _alarms(worlds: Path, scale: float, first_seed: int, volume: int) -> list[dict[str, Any]]:
@@ -222,6 +231,8 @@ def _twin_lines(played: Mapping[str, Any]) -> Iterator[str]:
     yield "Its incidents: delay in minutes (bad messages until then), medians"
     yield ""
     yield from twin_table.incident_lines(played["incidents"])
+    yield ""
+    yield from simulated.lines(played["drives"])
     if played["ablations"]:
         yield ""
         yield from twin_table.lines(played["ablations"])

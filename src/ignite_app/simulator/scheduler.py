@@ -46,6 +46,11 @@ class Scheduler:
     def pending(self) -> int:
         return len(self._heap)
 
+    @property
+    def next_at(self) -> float | None:
+        """When the next callback is due; None if there is none."""
+        return self._heap[0][0] if self._heap else None
+
     def run_due(self) -> None:
         """Run what is due, for at most one slice."""
         started = real_seconds()

@@ -3,15 +3,18 @@
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from ignite_app.scoreboard.twin.drive import NOTHING, ORACLE, OURS, POLICIES, play
+from ignite_app.scoreboard.twin.host import Host
 from ignite_app.scoreboard.twin.limiters import Quota, Reputation
 from ignite_app.scoreboard.twin.live import Live, story
 from ignite_app.scoreboard.twin.policies import KUMO, Backoff, Kumo, Percent, Policy, Predecessor
 from ignite_app.scoreboard.twin.product import Product, levers_of
 from ignite_app.scoreboard.twin.scene import BRANDS, DAY, PER_MINUTE, Kind, draw, quantile
+from ignite_app.scoreboard.twin.simulated import agree, compare
 from ignite_app.scoreboard.twin.table import incidents, lines, summary, upper95
 from ignite_app.scoreboard.twin.texts import FOR_GOOD, TEXTS, Why
 from ignite_app.scoreboard.twin.world import BASE, Levers, Row, World
@@ -44,6 +47,46 @@ def test_counts_and_accounting_text_with_commands_lead_to_the_same_decisions_and
     assert any(line[1] in ("throttle", "pause_job", "emergency_halt") for line in decided["text"])
     assert isinstance(made["text"], Live)
     assert made["text"].store.rejected == 0
+
+
+def test_the_simulators_queues_files_and_commands_lead_to_the_decisions_that_its_counts_lead_to() -> None:
+    """Seed 3 has a bad list from minute 151 on; what comes of it is decided from files and told to a command line."""
+    found = compare(3, 175)
+    assert found["same"]
+    assert found["decisions"] == found["equal"] == found["by_counts"]
+    assert {"pause_job", "throttle"} & set(found["kinds"])
+    assert found["commands"] > found["decisions"]
+    assert found["rejected"] == 0
+
+
+@pytest.mark.parametrize(
+    ("other", "alike"),
+    [
+        (Levers(rates={YAHOO: 10.0}), True),
+        (Levers(rates={YAHOO: 10.1}), True),  # a whole message an hour more or less
+        (Levers(rates={YAHOO: 12.0}), False),  # a rung
+        (Levers(rates={YAHOO: 10.0}, paused={(Isp.COX, 1)}), False),
+        (Levers(rates={YAHOO: 10.0}, jobs={2}), False),
+    ],
+)
+def test_levers_are_alike_if_no_queue_or_job_is_held_otherwise(other: Levers, alike: bool) -> None:
+    assert agree(Levers(rates={YAHOO: 10.0}), other) is alike
+
+
+def test_the_simulator_tries_every_message_in_its_queue_and_again_after_ten_minutes(tmp_path: Path) -> None:
+    scene = draw(7, 30)
+    host = Host(scene, tmp_path)
+    rows = [row for minute in range(30) for row in host.play(minute)]
+    came = sum(sum(job[:30]) for jobs in scene.demand.values() for job in jobs)
+    assert came == sum(row.kind in "db" for row in rows) + host.mta.depth
+    tries: dict[int, list[Row]] = {}
+    for row in rows:
+        tries.setdefault(row.number, []).append(row)
+    gaps = [after.second - before.second for many in tries.values() for before, after in pairwise(many)]
+    assert gaps
+    assert all(600 <= gap <= 660 for gap in gaps)
+    text = b"".join(path.read_bytes() for path in sorted((tmp_path / "acct").iterdir())).decode()
+    assert text.count("\n") == len(rows) + 1  # and the header
 
 
 def test_a_day_is_fixed_by_its_seed_and_what_has_no_policy_in_it_is_the_same_under_every_policy() -> None:

@@ -16,7 +16,7 @@ from ignite_app.scoreboard.twin.texts import Why
 
 
 class Answer(NamedTuple):
-    """Of a minute's attempts from one address: how many are refused, and why."""
+    """Of a minute's attempts from one address: how many are refused (of `takes`: taken), and why."""
 
     refused: int
     why: Why
@@ -29,6 +29,9 @@ class Limiter(Protocol):
 
     def room(self, minute: int, ip: int, factor: float) -> float:
         """What it would take now from an address, messages a minute. Reading changes nothing; for the oracle."""
+
+    def takes(self, minute: int, ip: int, factor: float) -> Answer:
+        """How many attempts it would take this minute, and why it refuses the rest. Reading changes nothing."""
 
     def answer(self, minute: int, ip: int, attempts: int, factor: float) -> Answer:
         """Take or refuse; called once a minute and address, also with no attempts."""
@@ -84,14 +87,21 @@ class Reputation:
             return 0.0
         return float(self.path[minute] * self.reputation[ip] ** 1.2 * factor)
 
-    def answer(self, minute: int, ip: int, attempts: int, factor: float) -> Answer:
-        if minute < self._blocked_until[ip]:
-            return Answer(attempts, Why.CLOSED)
+    def _filled(self, minute: int, ip: int, factor: float) -> float:
         room = self.room(minute, ip, factor)
-        tokens = min(self._tokens[ip] + room, max(1.0, 2 * room) if factor else 0.0)
-        taken = min(attempts, math.floor(tokens))
-        self._tokens[ip] = tokens - taken
-        return Answer(attempts - taken, Why.PRESSURE if factor else Why.CLOSED)
+        return min(self._tokens[ip] + room, max(1.0, 2 * room) if factor else 0.0)
+
+    def takes(self, minute: int, ip: int, factor: float) -> Answer:
+        if minute < self._blocked_until[ip]:
+            return Answer(0, Why.CLOSED)
+        return Answer(math.floor(self._filled(minute, ip, factor)), Why.PRESSURE if factor else Why.CLOSED)
+
+    def answer(self, minute: int, ip: int, attempts: int, factor: float) -> Answer:
+        most, why = self.takes(minute, ip, factor)
+        taken = min(attempts, most)
+        if minute >= self._blocked_until[ip]:
+            self._tokens[ip] = self._filled(minute, ip, factor) - taken
+        return Answer(attempts - taken, why)
 
     def learn(self, minute: int, ip: int, attempts: int, refused: int, dead: int, complaints: float) -> None:
         fade = 0.5 ** (1 / 180)
@@ -141,14 +151,20 @@ class Quota:
             return 0.0
         return self._tokens[ip] + self._flow(minute, ip) * factor
 
-    def answer(self, minute: int, ip: int, attempts: int, factor: float) -> Answer:
+    def _filled(self, minute: int, ip: int, factor: float) -> float:
         flow = self._flow(minute, ip) * factor
-        self._tokens[ip] = min(self._tokens[ip] + flow, max(1.0, flow * self.DEPTH))
+        return min(self._tokens[ip] + flow, max(1.0, flow * self.DEPTH))
+
+    def takes(self, minute: int, ip: int, factor: float) -> Answer:
         if minute < self._closed_until[ip] or not factor:
-            return Answer(attempts, Why.CLOSED)
-        taken = min(attempts, math.floor(self._tokens[ip]))
-        self._tokens[ip] -= taken
-        return Answer(attempts - taken, Why.PRESSURE)
+            return Answer(0, Why.CLOSED)
+        return Answer(math.floor(self._filled(minute, ip, factor)), Why.PRESSURE)
+
+    def answer(self, minute: int, ip: int, attempts: int, factor: float) -> Answer:
+        most, why = self.takes(minute, ip, factor)
+        taken = min(attempts, most)
+        self._tokens[ip] = self._filled(minute, ip, factor) - taken
+        return Answer(attempts - taken, why)
 
     def learn(self, minute: int, ip: int, attempts: int, refused: int, dead: int, complaints: float) -> None:
         dead_lately, offered = self._dead[ip].add(minute, dead), self._offered[ip].add(minute, attempts)
@@ -182,9 +198,13 @@ class Busy:
     def room(self, minute: int, ip: int, factor: float) -> float:
         return self.path[minute] if factor else 0.0
 
+    def takes(self, minute: int, ip: int, factor: float) -> Answer:
+        most = math.floor(self.path[minute]) if factor else 0
+        return Answer(most, Why.PRESSURE if factor else Why.CLOSED)
+
     def answer(self, minute: int, ip: int, attempts: int, factor: float) -> Answer:
-        taken = min(attempts, math.floor(self.path[minute])) if factor else 0
-        return Answer(attempts - taken, Why.PRESSURE if factor else Why.CLOSED)
+        most, why = self.takes(minute, ip, factor)
+        return Answer(max(0, attempts - most), why)
 
     def learn(self, minute: int, ip: int, attempts: int, refused: int, dead: int, complaints: float) -> None:
         return

@@ -30,7 +30,7 @@ from ignite_app.scoreboard.twin.product import (
 from ignite_app.scoreboard.twin.scene import BRANDS, IPS, JOBS
 from ignite_app.scoreboard.twin.world import Levers, Row
 from ignite_domain.governance.accounting import LineReader
-from ignite_domain.governance.commands import Verb
+from ignite_domain.governance.commands import PmtaCommand, Verb
 from ignite_domain.governance.desired import INCLUDE, RELOAD, desired
 from ignite_domain.governance.gatherer import Gatherer
 from ignite_domain.governance.host_state import HostState
@@ -151,8 +151,8 @@ class _Unshown(SignalProcessor):
 class Live:
     """`look` writes a minute's accounting, ingests it, and makes the host look as what stands says."""
 
-    def __init__(self) -> None:
-        self.store = MemoryStore()
+    def __init__(self, store: MemoryStore | None = None) -> None:
+        self.store = store or MemoryStore()
         self.pmta = MemoryPmta(*(queue_name((limiter, ip)) for limiter in BRANDS for ip in range(len(IPS))))
         steering = Steering(PER_HOUR)
         orchestrator = Orchestrator(lambda kind, isp: Mode.ACT, steering=steering)
@@ -191,15 +191,18 @@ class Live:
             return
         held = {name: one.decision for name, one in self._turned.items() if one.on and one.decision is not None}
         wanted = desired(standing.values(), TOPOLOGY, base_rate=PER_HOUR, held=held)
-        for planned in plan(wanted, self._host(), self._turned, now):
-            reply = await self.pmta.run(planned.command)
-            assert reply.exit_status == 0
+        for planned in plan(wanted, await self._state(), self._turned, now):
+            await self._run(planned.command)
             self._note(planned, now)
         pairs = [(one, self._generation.get(number)) for number, one in standing.items()]
-        for stamp in stamps(pairs, wanted, self._host(), self._turned):
+        for stamp in stamps(pairs, wanted, await self._state(), self._turned):
             self._stamp(stamp, now)
 
-    def _host(self) -> HostState:
+    async def _run(self, command: PmtaCommand) -> None:
+        reply = await self.pmta.run(command)
+        assert reply.exit_status == 0
+
+    async def _state(self) -> HostState:
         pmta = self.pmta
         return HostState(
             queues=frozenset(pmta.queues),

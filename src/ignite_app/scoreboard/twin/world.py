@@ -152,8 +152,8 @@ class World:
     # -- a minute
 
     def step(self, minute: int, levers: Levers) -> list[Row]:
-        self._people(minute, levers)
-        self._arrive(minute)
+        self.people(minute, levers)
+        self.arrive(minute)
         self.blamed = {}
         marks: list[tuple[str, Isp, Isp, int, int, Why | None, int]] = []
         for limiter in BRANDS:
@@ -169,7 +169,7 @@ class World:
             rows.append(Row(minute * 60 + index * 60 // len(marks), *mark, self._number))
         return rows
 
-    def _people(self, minute: int, levers: Levers) -> None:
+    def people(self, minute: int, levers: Levers) -> None:
         """A person takes out a bad list, or mends the authentication, once mail has stood still for a while."""
         still = sum(levers.permitted(limiter) == 0 for limiter in BRANDS) >= MORE_STOPPED * len(BRANDS)
         for one in self.running(minute, Kind.BAD_LIST, Kind.ANNOYING, Kind.AUTH):
@@ -184,7 +184,8 @@ class World:
                     if job == one.job:
                         pair[1] = 0
 
-    def _arrive(self, minute: int) -> None:
+    def arrive(self, minute: int) -> None:
+        """Put a minute's demand into `fresh`, and with it what comes back to be tried again."""
         bad = self.bad_jobs(minute)
         mended = {one.job for one in self.over if one.begin <= minute < one.end and one.job is not None}
         for brand in BRANDS:
