@@ -24,6 +24,8 @@ export interface Decision {
   undoes: number | null; ended_at: string | null;
   awaits?: boolean; deadline?: string | null; on_deadline?: "apply" | "reject" | null;
   by?: string | null; person_reason?: string | null;
+  /** Of a suppression, alone: how many entries that it made would be lifted with it. */
+  entries?: number;
 }
 /** Whether a person made it herself; what an agent wished and a person approved is the agent's. */
 export const isPersons = (row: { rule?: unknown; by?: unknown }): boolean => row.rule === "person@1" && typeof row.by === "string";

@@ -13,6 +13,7 @@ from psycopg import AsyncConnection
 from ignite_adapters.postgres import decisions
 from ignite_adapters.postgres.commands import DECISION_COLUMNS, decision_of
 from ignite_adapters.postgres.events import append
+from ignite_adapters.postgres.lifting import lift_entries
 from ignite_adapters.postgres.pool import Pool, transaction
 from ignite_domain.errors import Conflict, NotFound
 from ignite_domain.governance import persons
@@ -52,6 +53,10 @@ _JOB: Final = """
 select exists (select from mailing_campaigns where 'c' || id = %(job)s)
     or exists (select from mailing_engine_signal_state where scope_type = 'job' and scope = %(job)s)
 """
+_LIFTED: Final = f"""
+update mailing_engine_decisions set status = 'released', status_note = %(note)s, ended_at = %(now)s
+ where id = %(id)s returning {decisions.LIVE_COLUMNS}
+"""  # noqa: S608  # constants of ours
 _PENDING: Final = """
 select count(*) from mailing_engine_decisions
  where status = 'proposed' and ended_at is null and deadline is not null
@@ -146,9 +151,12 @@ class PostgresPersons:
         return number
 
     async def release(self, number: int, by: str, reason: str, now: datetime) -> int:
-        """Undo what stands; returns the id of the release. A probe or release of it that waits is superseded."""
+        """Undo what stands; returns the id of the release. A probe or release of it that waits is superseded; of a
+        suppression every entry is lifted that it made and that is still its own."""
         async with transaction(self._pool) as conn:
             undone = await _found(conn, number)
+            if undone.action is Action.SUPPRESS:
+                return await _lift(conn, undone, by, reason, now)
             made = persons.release(undone, by, reason, now)
             live = []
             for one in await _related(conn, number):
@@ -172,9 +180,27 @@ async def _found(conn: AsyncConnection[Any], number: int) -> Decision:
     row = await (await conn.execute(_ONE, (number,))).fetchone()
     if row is None:
         raise NotFound("there is no such decision")
-    if row[-1] is not None:
+    listed = row[5] == Action.SUPPRESS and row[12] != DecisionStatus.RELEASED  # is over at once; its entries last
+    if row[-1] is not None and not listed:
         raise Conflict(f"decision {number} is over ({row[12]}): nothing can be done about it")
     return decision_of(row[:-1])
+
+
+async def _lift(conn: AsyncConnection[Any], undone: Decision, by: str, reason: str, now: datetime) -> int:
+    assert undone.id is not None
+    lifted = await lift_entries(conn, undone.id, by, reason, now)
+    counts = {"entries": lifted.entries, "everywhere": lifted.everywhere, "people": len(lifted.events)}
+    made = persons.lift(undone, by, reason, now, counts)
+    note = f"released by {by}: " + _addresses(lifted.entries)
+    new, message = await decisions.insert(conn, made, Mode.ACT.value, _addresses(lifted.entries), now)
+    over = await (await conn.execute(_LIFTED, {"id": undone.id, "note": note, "now": now})).fetchone()
+    assert over is not None
+    await append(conn, lifted.events, decisions=[message, decisions.live_of(over, now)])
+    return new
+
+
+def _addresses(count: int) -> str:
+    return "lifted for 1 address" if count == 1 else f"lifted for {count} addresses"
 
 
 async def _related(conn: AsyncConnection[Any], of: object) -> list[Decision]:

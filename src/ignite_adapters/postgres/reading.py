@@ -52,7 +52,8 @@ _DECISIONS: Final = (
 _SUPPRESSING: Final = """
 select coalesce(isp, 'elsewhere') as isp, count(*) as decisions, max(at) as last,
        coalesce(sum((evidence->>'recipients')::bigint), 0)::bigint as addresses
-  from mailing_engine_decisions where action = %(suppress)s group by 1 order by addresses desc, isp
+  from mailing_engine_decisions where action = %(suppress)s and status <> 'released'
+ group by 1 order by addresses desc, isp
 """
 _EVENTS: Final = """
 select id, event_type, event_at, subscriber_id, campaign_id, variant_id, isp, verdict, metadata
@@ -72,6 +73,7 @@ select id, host, knob, generation, decision_id, argv, state, exit_status, output
 _RATES: Final = """
 select at, rung, rate_per_min, reason from mailing_engine_rate_steps where decision_id = %(decision)s order by id
 """
+_ENTRIES: Final = "select count(*) as entries from mailing_engine_suppressions where decision_id = %(decision)s"
 _DECIDED: Final = "select id from mailing_engine_decisions where id = %(decision)s"
 
 _FEEDS: Final = """
@@ -179,8 +181,11 @@ class ReadingRoom:
         )
 
     async def decision(self, number: int) -> Row | None:
-        """One of them; None if there is no such decision."""
+        """One of them; None if there is no such decision. A suppression comes with `entries`: how many of those that it
+        made are still its own, and would be lifted with it."""
         rows = await self._rows(_DECISION, decision=number)
+        if rows and rows[0]["action"] == Action.SUPPRESS:
+            rows[0] |= (await self._rows(_ENTRIES, decision=number))[0]
         return rows[0] if rows else None
 
     async def suppressing(self) -> list[Row]:

@@ -64,6 +64,8 @@ select md5, %(reason)s, %(source)s, %(now)s, null from given
 on conflict (email_md5) do update
    set reason = excluded.reason, source = excluded.source, since = excluded.since, expires = null
  where g.expires is not null
+    -- what a reply said can be undone with its decision; what a person, or a complaint, says outlasts that
+    or (g.source = 'accounting' and g.reason = 'hard_bounced' and excluded.reason <> 'hard_bounced')
 returning g.email_md5, (xmax = 0) as fresh
 """
 _SUPPRESS_PEOPLE: Final = """
@@ -77,6 +79,8 @@ update mailing_subscribers s
 returning s.id, s.isp
 """
 _UNLIST: Final = "delete from mailing_global_suppressions where email_md5 = %(md5)s returning email_md5"
+_WHO: Final = "select id, isp from mailing_subscribers where email_md5 = %(md5)s"
+_UNLIST_AT: Final = "delete from mailing_engine_suppressions where email_md5 = %(md5)s returning email_md5"
 _RELEASE: Final = """
 update mailing_subscribers
    set status = 'active', status_reason = null, verify_state = 'new', verify_after = null, updated_at = %(now)s
@@ -102,8 +106,8 @@ async def suppress_within(
 ) -> tuple[dict[str, bool], list[SubscriberEvent]]:
     """List hashes and mark their people inside the caller's transaction.
 
-    Returns {hash: True if its entry is new, False if it replaced one that would have expired}; hashes that
-    were listed for good are absent. The events (one `suppressed` per person) are the caller's to append.
+    Returns {hash: True if its entry is new, False if it replaced one that would have expired, or a bounce's}; hashes
+    that were listed for good are absent. The events (one `suppressed` per person) are the caller's to append.
     """
     values = {"md5s": list(md5s), "reason": reason.value, "source": source, "now": now}
     listed = await conn.execute(_LIST, values)
@@ -136,10 +140,13 @@ class PostgresSuppressionStore:
         async with transaction(self._pool) as conn:
             unlisted = await (await conn.execute(_UNLIST, {"md5": md5})).fetchone()
             person = await (await conn.execute(_RELEASE, {"md5": md5, "now": now})).fetchone()
+            at_providers = await (await conn.execute(_UNLIST_AT, {"md5": md5})).fetchone()
+            if person is None and at_providers is not None:  # active all the while, and not mailed at one provider
+                person = await (await conn.execute(_WHO, {"md5": md5})).fetchone()
             if person is not None:
                 event = SubscriberEvent(EventType.UNSUPPRESSED, now, person[0], _isp(person[1]), metadata={"by": by})
                 await events.append(conn, [event])
-        return unlisted is not None or person is not None
+        return unlisted is not None or person is not None or at_providers is not None
 
     async def standing(self, md5: str, now: datetime) -> Suppression | None:
         async with transaction(self._pool) as conn:

@@ -138,9 +138,22 @@ def release(undone: Decision, by: str, reason: str, now: datetime) -> Decision:
     if undone.status not in STANDING or undone.action not in LEVERS | INSIDE:
         raise Conflict(f"decision {undone.id} {possible(undone)}")
     inside = undone.action in INSIDE
+    return _release(undone, by, reason, now, now + PROBE_LIFETIME, inside=inside)
+
+
+def lift(undone: Decision, by: str, reason: str, now: datetime, lifted: Mapping[str, int]) -> Decision:
+    """A person's release of a suppression; it is over as soon as it is made. `lifted`: how many entries of which list,
+    kept as its evidence. Raises Conflict if there is nothing left that it could lift."""
+    if not any(lifted.values()):
+        raise Conflict(f"decision {undone.id} has no entry left that it made: nothing to lift")
+    made = _release(undone, by, reason, now, now, inside=True)
+    return attrs.evolve(made, evidence={**made.evidence, **lifted})
+
+
+def _release(undone: Decision, by: str, reason: str, now: datetime, until: datetime, *, inside: bool) -> Decision:
     return Decision(
         at=now,
-        until=now + PROBE_LIFETIME,
+        until=until,
         isp=undone.isp,
         agent=undone.agent,
         action=Action.RELEASE,
@@ -163,7 +176,7 @@ def possible(decision: Decision) -> str:
     if decision.status is DecisionStatus.PROPOSED:
         return "is a proposal that waits for nobody: decide it yourself (POST decisions)"
     if decision.action is Action.SUPPRESS:
-        return "stands on the list: DELETE suppressions reverses it, address by address"
+        return f"is {decision.status} already: releasing it lifts every entry that it made"
     if decision.action in LEVERS | INSIDE:
         return f"is {decision.status} already: it can be released"
     return f"is {decision.status} already: it ends by itself"

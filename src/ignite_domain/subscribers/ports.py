@@ -23,7 +23,8 @@ class SuppressionStore(Protocol):
         """
 
     async def release(self, md5: str, by: str, now: datetime) -> bool:
-        """A person reverses it: entry gone, status `active`, `unsuppressed` event; False if nothing stood.
+        """A person reverses it: entries gone, those of providers' lists too, status `active`, `unsuppressed` event;
+        False if nothing stood.
 
         Verification starts afresh for such a person.
         """

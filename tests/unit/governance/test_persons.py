@@ -123,7 +123,7 @@ def test_a_release_says_what_it_undoes_and_who_wants_it() -> None:
     [
         ({"status": DecisionStatus.PROPOSED}, "decide it yourself"),
         ({"status": DecisionStatus.PROPOSED, "deadline": AT}, "approve or reject it"),
-        ({"action": Action.SUPPRESS, "status": DecisionStatus.APPLIED}, "DELETE suppressions"),
+        ({"action": Action.SUPPRESS, "status": DecisionStatus.APPLIED}, "releasing it lifts every entry"),
         ({"action": Action.PROBE}, "it ends by itself"),
     ],
 )
