@@ -322,6 +322,16 @@ def _begin_afresh(undone: Decision, signals: SignalProcessor) -> None:
                 signals.reset(label, kind, name)
 
 
+CALLED: Final[Mapping[Action, str]] = {
+    Action.PAUSE_JOB: "job's pause",
+    Action.PAUSE_QUEUE: "queues' pause",
+    Action.DISABLE_SOURCE: "address's suspension",
+    Action.QUARANTINE_IP: "quarantine",
+    Action.EMERGENCY_HALT: "halt",
+}
+"""What people call what stands, where the action's word is none for it."""
+
+
 def _probe(undone: Decision, now: datetime) -> Decision:
     return Decision(
         at=now,
@@ -331,7 +341,8 @@ def _probe(undone: Decision, now: datetime) -> Decision:
         action=Action.PROBE,
         target_type=undone.target_type,
         target=undone.target,
-        reason=f"the {undone.action.value.replace('_', ' ')} has lived its time; {PROBE_MESSAGES} messages will tell",
+        reason=f"the time of the {CALLED.get(undone.action, undone.action.value)} is over; "
+        f"{PROBE_MESSAGES} messages will tell whether to release it",
         rule="lifetime@1",
         evidence={"of": undone.id, "since": undone.at.isoformat()},
         parameters=_probe_parameters(undone),

@@ -1,5 +1,6 @@
 """A person goes through the console's pages: each is reached by link and by address, each control does its work."""
 
+import os
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +11,10 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 from psycopg.types.json import Jsonb
 
+from ignite_adapters.postgres.policies import PostgresPolicyStore
 from ignite_app.settings import PACKAGE
+from ignite_domain.governance.ports import PolicyVersion
+from ignite_domain.governance.rules import RULES, Scope
 from ignite_domain.governance.words import Mode
 from integration.browser.consoles import KEY, NOW, PAUSE, QUARANTINE, THROTTLE, Console, Serve, opened
 from integration.test_ingest import HEADER, line
@@ -84,15 +88,16 @@ async def test_a_provider_shows_its_signals_its_open_decisions_and_which_rule_is
     await expect(page.get_by_role("figure", name="deferred: 5 of 60 in this span")).to_be_visible()
     # five deferrals in a row make S = 5 × 4 of H = 40
     await expect(page.get_by_role("meter", name="alarm of deferred")).to_have_attribute(
-        "aria-valuetext", "alarm 20 of 40"
+        "aria-valuetext", "alarm at 20 of 40 points"
     )
     await expect(page.get_by_text("Gmail reports no single complaint")).to_be_visible()
 
     near = page.locator("[data-prospect]")
     await expect(near).to_have_count(6)
     await expect(page.locator('[data-prospect="deferral-rise@1"]')).to_contain_text("5 more in a row would reach it")
-    await page.get_by_role("button", name="all 18 rules").click()
-    await expect(near).to_have_count(18)
+    mine = sum(rule.scope is not Scope.HOST for rule in RULES)
+    await page.get_by_role("button", name=f"all {mine} rules").click()
+    await expect(near).to_have_count(mine)
     await page.get_by_role("button", name="the nearest only").click()
     await expect(near).to_have_count(6)
     ahead = page.get_by_role("region", name="Open decisions")
@@ -170,7 +175,9 @@ async def test_what_waits_is_approved_or_rejected_by_keyboard_alone(console: Con
     await expect(title(page, "Approvals")).to_be_focused()
     waiting = page.locator(f'[data-waiting="{first}"]')
     await expect(waiting).to_contain_text("If nobody does, it is applied")
-    await expect(waiting.get_by_role("meter", name="alarm level")).to_have_attribute("aria-valuetext", "210 of 206")
+    await expect(waiting.get_by_role("meter", name="alarm level")).to_have_attribute(
+        "aria-valuetext", "210 of 206 points"
+    )
     for number, steps, status in ((first, 1, "approved"), (second, 2, "rejected")):
         box = page.locator(f'[data-waiting="{number}"]')
         await box.get_by_label("reason").focus()
@@ -299,6 +306,103 @@ async def test_a_draft_is_tried_on_the_last_days_and_the_difference_is_shown(con
     await expect(page.get_by_role("button", name="Try it again")).to_be_enabled()
 
 
+async def test_a_trial_can_be_cancelled_and_another_one_begun(console: Console) -> None:
+    endless = console.log / "acct-endless.csv"
+    endless.write_text(HEADER + "\r\nd,x\r\n", newline="")
+    os.truncate(endless, 1 << 36)  # takes minutes to read, and no room on the disk
+    page = await console.open("/policy")
+    begin = page.get_by_role("button", name="Try it on the last 7 days")
+    await begin.click()
+    await page.get_by_role("button", name="Cancel").click()
+    await expect(page.get_by_text("its work has ended")).to_be_visible()
+    await expect(page.get_by_role("progressbar", name="backtest")).to_have_count(0)
+    await page.get_by_role("button", name="Try it again").click()
+    await page.get_by_role("button", name="Cancel").click()
+    await expect(page.get_by_text("its work has ended")).to_be_visible()
+
+
+async def test_a_policy_that_somebody_else_saves_is_on_open_pages_at_once(console: Console) -> None:
+    page = await console.open("/policy")
+    await expect(page.get_by_text("the rules as shipped").first).to_be_visible()
+    store = PostgresPolicyStore(console.pool)
+    await store.add(PolicyVersion(1, NOW, "bob", "fewer alarms", "bounce-flood: {at_least: 9}\n"))
+    await expect(page.locator(".page-head")).to_contain_text("version 1 by bob", timeout=8000)  # polled every ten
+    await expect(page.locator('[data-rule="bounce-flood"]')).to_contain_text("bounce-flood@1.0001")
+    await page.get_by_role("navigation", name="Pages").get_by_role("link", name="Live").click()
+    feed = page.get_by_role("list", name="Events as they come")
+    await expect(feed).to_contain_text("policy version 1 by bob: fewer alarms")
+    await store.add(PolicyVersion(2, NOW, "bob", "of another release", "no-such-rule: {at_least: 9}\n"))
+    await page.get_by_role("navigation", name="Pages").get_by_role("link", name="Policy").click()
+    await expect(page.get_by_role("alert")).to_contain_text("Version 2 is not in force")
+    await expect(page.get_by_role("alert")).to_contain_text("no-such-rule")
+
+
+async def test_what_people_decide_is_shown_as_theirs_and_answers_are_in_the_feed(console: Console) -> None:
+    mine = attrs.evolve(QUARANTINE, rule="person@1", by="bob", person_reason="by eye", evidence={"by": "bob"})
+    await console.keep((mine, Mode.ACT), (PAUSE, Mode.APPROVE))
+    first, second = [
+        await console.value(f"select id from mailing_engine_decisions order by id offset {n} limit 1") for n in (0, 1)
+    ]
+    page = await console.open("/")
+    await expect(page.locator(f'[data-decision="{first}"]')).to_contain_text("bob person")
+    await expect(page.locator(f'[data-decision="{second}"]')).to_contain_text("emergency")
+    feed = page.get_by_role("list", name="Events as they come")
+    await expect(feed).to_contain_text("bob: quarantine ip 192.0.2.12 (approved)")
+    await expect(feed).to_contain_text("emergency agent: pause queue gmail waits for a person")
+    await page.get_by_role("navigation", name="Pages").get_by_role("link", name="Approvals").click()
+    box = page.locator(f'[data-waiting="{second}"]')
+    await box.get_by_label("reason").fill("not that much")
+    await box.get_by_role("button", name="Reject").click()
+    await expect(box).to_have_count(0)
+    await page.get_by_role("navigation", name="Pages").get_by_role("link", name="Live").click()
+    await expect(feed).to_contain_text("emergency agent: pause queue gmail: rejected by ann: not that much")
+
+
+async def test_an_address_is_quarantined_without_being_typed(console: Console) -> None:
+    page = await console.open("/approvals")
+    form = page.get_by_role("region", name="Decide something yourself")
+    await form.get_by_role("combobox", name="what").select_option("quarantine_ip")
+    await form.get_by_role("combobox", name="address").select_option("192.0.2.14")
+    await form.get_by_label("reason").fill("by eye")
+    await form.get_by_role("button", name="Decide").click()
+    await expect(form).to_contain_text("Made:")
+    assert await console.value("select action, target from mailing_engine_decisions") == ("quarantine_ip", "192.0.2.14")
+    await form.get_by_role("combobox", name="address").select_option("another…")
+    await form.get_by_label("which address").fill("203.0.113.9")
+    await form.get_by_label("reason").fill("by eye")
+    await form.get_by_role("button", name="Decide").click()
+    await expect(form.get_by_role("status")).to_contain_text("target:")
+
+
+async def test_where_another_provider_steers_no_rule_is_shown_that_turns_something_there(console: Console) -> None:
+    await console.rows(
+        "insert into mailing_engine_agents (isp, agent, mode, state, reason, evaluations, evaluated_at) "
+        "values ('cox', %s, 'act', 'steered', 'steered by yahoo', 1, %s)",
+        ("throttle", NOW),
+        ("pool", NOW),
+    )
+    page = await console.open("/isp/cox")
+    ahead = page.get_by_role("region", name="What would happen next")
+    await expect(ahead.get_by_role("link", name="Yahoo's agents")).to_be_visible()
+    await ahead.get_by_role("button", name="all 7 rules").click()
+    assert {(await one.text_content() or "").split()[1] for one in await ahead.locator(".far-head").all()} == {
+        *("warn", "hold", "step"),
+    }
+
+
+async def test_no_page_is_wider_than_a_phone(console: Console) -> None:
+    await console.mail()
+    await console.keep((PAUSE, Mode.APPROVE), (THROTTLE, Mode.ACT))
+    page = console.page
+    await page.set_viewport_size({"width": 390, "height": 800})
+    first = await console.value("select min(id) from mailing_engine_decisions")
+    paths = ["/", "/isp/gmail", "/ip", "/ip/192.0.2.12", "/agents", "/approvals", "/policy", "/alerts"]
+    for path in [*paths, f"/decision/{first}", f"/decision/{first + 1}"]:
+        await console.open(path)
+        await expect(page.locator(".skeleton")).to_have_count(0)
+        assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
+
+
 async def test_alerts_are_on_the_live_page_and_on_a_page_of_their_own(console: Console) -> None:
     page = await console.open("/alerts")
     await expect(page.get_by_text("Nothing is wrong that IGNITE can see")).to_be_visible()
@@ -330,7 +434,7 @@ async def test_an_address_shows_its_hours_days_and_warm_up(console: Console) -> 
     await expect(page.get_by_role("row", name="192.0.2.14")).to_contain_text("warming up")
     await page.get_by_role("link", name="192.0.2.14").click()
     await expect(page.get_by_role("img", name="Outcomes by hour: 55 delivered")).to_be_visible()
-    await expect(page.get_by_role("row", name="Gmail")).to_contain_text("deferral 20 of 40")
+    await expect(page.get_by_role("row", name="Gmail")).to_contain_text("deferral at 20 of 40 points")
     warm = page.get_by_role("region", name="Warm-up days")
     await warm.get_by_label("provider").select_option("yahoo")
     await expect(warm).to_contain_text("last day: Yahoo held")
