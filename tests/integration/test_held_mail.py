@@ -10,13 +10,16 @@ import pytest
 
 from ignite_adapters.memory.modes import MemoryModes
 from ignite_adapters.pmta.ssh import SshConsole
+from ignite_adapters.postgres.alerts import AlertStore
 from ignite_adapters.postgres.commands import PostgresCommandStore
 from ignite_adapters.postgres.persons import PostgresPersons
 from ignite_adapters.postgres.pool import Pool
+from ignite_adapters.postgres.tallies import LogBook
 from ignite_app.simulator.messages import QueuedMessage
 from ignite_app.simulator.options import SimulatorOptions
 from ignite_app.simulator.simulator import Simulator
 from ignite_app.workers.execute import Executor
+from ignite_app.workers.watch import Watch
 from ignite_domain.governance.desired import stand_ins
 from ignite_domain.governance.held import HELD, HOLDS, expiring, held_of
 from ignite_domain.governance.words import Mode
@@ -55,6 +58,18 @@ class Floor:
 
     def waiting(self) -> dict[str, int]:
         return {name: queue.recipients for name, queue in self.simulator.mta.queues.items() if queue.recipients}
+
+    def watch(self) -> Watch:
+        return Watch(
+            LogBook(self.pool), AlertStore(self.pool), [], None, self.time.clock(), poll_seconds=30,
+            stalled=timedelta(days=9), skew=timedelta(days=9), quiet=LIFE, desk=PostgresPersons(self.pool),
+            modes=MemoryModes(Mode.ACT),
+        )  # fmt: skip
+
+    async def alerts(self) -> list[str]:
+        found = await AlertStore(self.pool).listed(1 << 62, 100, open_only=True)
+        texts = [(row["subject"], row["text"].partition("will soon expire: ")[2]) for row in found]
+        return [f"{subject}: {text.partition(', the oldest')[0]}" for subject, text in texts if text]
 
     async def note(self, number: int) -> str:
         ((text,),) = await rows(self.pool, "select status_note from mailing_engine_decisions where id = %s", number)
@@ -141,8 +156,16 @@ async def test_mail_of_a_quarantined_address_goes_out_by_another_or_waits_and_sa
     assert not expiring([standing], AT + timedelta(minutes=9))
     (told,) = expiring([standing], AT + timedelta(minutes=10))
     assert f"40 in {QUEUE}" in told.text
+    watch = floor.watch()
+    await watch.step()
+    assert await floor.alerts() == []
+    floor.time.pass_by(minutes=10)
+    await watch.step()
+    assert await floor.alerts() == [f"gmail quarantine_ip 192.0.2.11: 40 in {QUEUE}"]
     mta.queues[QUEUE].ready.clear()  # it has expired
     await floor.step()
+    await watch.step()
+    assert await floor.alerts() == []
     assert await floor.note(number) == ""
     ((kept,),) = await rows(floor.pool, "select parameters from mailing_engine_decisions where id = %s", number)
     assert kept[HELD] is None
