@@ -18,7 +18,8 @@ def _when(rule: Rule) -> str:
         case Test.CUSUM:
             level = level_of(rule.signal, 0)
             unit = " a unit of 100 ripe messages" if rule.signal is Signal.COMPLAINT else ""
-            return f"{rule.signal} CUSUM +{level.up}/−1{unit} reaches {level.alarm} ({level.p0:g} → {level.p1:g})"
+            said = f", most replies {', '.join(sorted(rule.replies))}" if rule.replies else ""
+            return f"{rule.signal} CUSUM +{level.up}/−1{unit} reaches {level.alarm} ({level.p0:g} → {level.p1:g}){said}"
         case Test.SHARE:
             return f"≥ {rule.at_least} {rule.signal}s in {minutes}, Wilson lower bound (z {rule.z:g}) > {rule.limit:g}"
         case Test.REPLY:

@@ -15,7 +15,7 @@ import attrs
 from ignite_domain.governance.agents import HOST_WATCH, View, all_agents
 from ignite_domain.governance.orchestrator import Orchestrator
 from ignite_domain.governance.signals import Outcome, OutcomeKind, SignalProcessor
-from ignite_domain.governance.words import Action, Decision, Mode, TargetType
+from ignite_domain.governance.words import STANDING, Action, Decision, Mode, TargetType
 from ignite_domain.isps import Isp
 
 START: Final = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -27,6 +27,8 @@ COMPLAINT_MINUTES: Final = 480
 """Complaints come late: half of them an hour after the delivery."""
 FEEDBACK: Final = (Isp.YAHOO, Isp.MICROSOFT, Isp.COMCAST, Isp.CHARTER)
 """Providers that report complaints to us."""
+GUEST: Final = Isp.COX
+"""A brand whose mail may run in another's queues, as it does where both have one MX."""
 RESTRICTING: Final = frozenset(
     {
         *(Action.THROTTLE, Action.BACKOFF, Action.PAUSE_JOB, Action.PAUSE_QUEUE, Action.QUARANTINE_IP),
@@ -63,6 +65,7 @@ class Incident:
     severity: tuple[float, float]
     isps: Sequence[Isp] = tuple(Isp)
     annoys: Callable[[Scene, Outcome], bool] | None = None  # whose readers complain
+    guest: Isp | None = None  # whose mail runs in `isps`' queues, whatever the weather
     marked: bool = True  # False: so little mail that no alarm could see it in time; published without a target
 
 
@@ -90,6 +93,16 @@ def _bad_ip(scene: Scene, one: Outcome) -> Outcome:
     if one.ip == scene.ip and one.isp is scene.isp and scene.dice.random() < scene.severity:
         return _bad(one, OutcomeKind.BOUNCED, "reputation", "ip-reputation", about_us=True)
     return one
+
+
+def _blocked(scene: Scene, one: Outcome) -> Outcome:
+    if one.isp is scene.isp and scene.dice.random() < scene.severity:
+        return _bad(one, OutcomeKind.BOUNCED, "reputation", "ip-reputation", about_us=True)
+    return one
+
+
+def _dead_at_the_guest(scene: Scene, one: Outcome) -> Outcome:
+    return _dead_job(scene, one) if one.isp is GUEST else one
 
 
 def _busy_provider(scene: Scene, one: Outcome) -> Outcome:
@@ -123,6 +136,15 @@ def _accepted(scene: Scene, one: Outcome) -> Outcome:
 INCIDENTS: Final = (
     Incident("one bad job", _dead_job, lambda s: [(TargetType.JOB, s.job)], (0.10, 0.35)),
     Incident("one bad address", _bad_ip, lambda s: [(TargetType.IP, s.ip)], (0.4, 1.0)),
+    Incident("a provider blocks all addresses", _blocked, lambda s: [(TargetType.ISP, s.isp.value)], (0.5, 1.0)),
+    Incident(
+        "one bad job at a steered brand",
+        _dead_at_the_guest,
+        lambda s: [(TargetType.JOB, s.job)],
+        (0.35, 0.6),
+        (Isp.YAHOO,),
+        guest=GUEST,
+    ),
     Incident("a provider defers", _busy_provider, lambda s: [(TargetType.ISP, s.isp.value)], (0.35, 0.9)),
     Incident("our authentication", _authentication, lambda s: [(TargetType.HOST, "")], (0.6, 1.0)),
     Incident("our DNS", _dns, lambda s: [(TargetType.HOST, "")], (0.6, 1.0)),
@@ -150,11 +172,16 @@ INCIDENTS: Final = (
 def draw(incident: Incident, seed: int) -> Scene:
     """The host of a seed; the incident hits one of its providers, addresses and jobs."""
     dice = random.Random(f"{incident.name} {seed}")
+    per_hour = {isp: dice.choice((60, 120, 300, 600, 1200)) for isp in Isp}
+    dead = {job: dice.uniform(0.004, 0.02) for job in JOBS}
+    hit = dice.choice(list(incident.isps))
+    if incident.guest is not None:  # the queues are the host's, who has most of the mail in them
+        per_hour[hit] = max(per_hour[hit], 2 * per_hour[incident.guest])
     return Scene(
         dice,
-        {isp: dice.choice((60, 120, 300, 600, 1200)) for isp in Isp},
-        {job: dice.uniform(0.004, 0.02) for job in JOBS},
-        dice.choice(list(incident.isps)),
+        per_hour,
+        dead,
+        hit,
         dice.choice(IPS),
         dice.choice(JOBS),
         dice.uniform(*incident.severity),
@@ -177,6 +204,8 @@ def minutes(incident: Incident | None, scene: Scene) -> Iterator[list[Outcome]]:
                 number += 1
                 at = START + timedelta(minutes=minute, seconds=dice.randrange(60))
                 one = _ordinary(scene, isp, number, at)
+                if incident is not None and isp is incident.guest:
+                    one.queue = f"{scene.isp.value}.com/mta"
                 if hit is not None:
                     one = hit.twist(scene, one)
                 found.append(one)
@@ -209,7 +238,7 @@ def _ordinary(scene: Scene, isp: Isp, number: int, at: datetime) -> Outcome:
 
 @attrs.frozen
 class Story:
-    """What was decided first after the incident began: the action with its target, and how late. None: nothing."""
+    """What was carried out first after the incident began: the action with its target, and how late. None: nothing."""
 
     first: Decision | None
     minutes: float | None
@@ -234,7 +263,7 @@ def watch(incident: Incident | None, scene: Scene) -> Story:
         settled = orchestrator.settle(wishes, standing, signals, now)
         for decision, _, _ in settled.decisions:
             standing.append(attrs.evolve(decision, id=len(standing) + 1))
-            if decision.action in RESTRICTING:
+            if decision.action in RESTRICTING and decision.status in STANDING:
                 if now > begins:
                     return Story(decision, (now - begins) / timedelta(minutes=1), before)
                 before += 1

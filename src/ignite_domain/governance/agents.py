@@ -10,10 +10,11 @@ from typing import Any, Final
 
 import attrs
 
+from ignite_domain.governance.blame import are_alone, company
+from ignite_domain.governance.identity import address_of, carries, named_in, names_netblock
 from ignite_domain.governance.reported import ReportedRate
 from ignite_domain.governance.rules import (
     BY_AGENT,
-    COMPANY_SHARE,
     COMPARABLE,
     STANDS_OUT,
     WIDE_SHARE,
@@ -23,6 +24,7 @@ from ignite_domain.governance.rules import (
 )
 from ignite_domain.governance.signals import ELSEWHERE, HOST, SignalProcessor
 from ignite_domain.governance.streams import Seen
+from ignite_domain.governance.told import REPLIES_KEPT
 from ignite_domain.governance.words import Action, AgentKind, Decision, Signal, TargetType
 from ignite_domain.inference import wilson_lower
 from ignite_domain.isps import Isp
@@ -94,8 +96,8 @@ class Agent:
             if (rule.scope is Scope.HOST) is not (self.isp is None):
                 continue
             found = [finding for scope in self._scopes(rule, view) if (finding := self._look(rule, scope, view))]
-            if found:
-                return self._attribute(rule, found, view)
+            if found and (wishes := self._attribute(rule, found, view)):
+                return wishes
         return []
 
     def finds(self, rule: Rule, scope: str, view: View) -> bool:
@@ -155,31 +157,32 @@ class Agent:
     def _attribute(self, rule: Rule, found: list[Finding], view: View) -> list[Decision]:
         """One address or job: that one. Most of them together: the provider, and nobody is quarantined."""
         if rule.scope is Scope.IP:
-            attempts = {
-                ip: view.signals.seen(self.label, "ip", ip, Signal.ATTEMPT, rule.window_s, view.edge)
+            if blocks := [one for one in found if names_netblock(one.evidence)]:
+                return [self._slow_down(blocks[0], "a whole netblock is refused", view)]
+            sent_from = {one.scope for one in found}
+            found = _by_named_address(found, view.signals.scopes(self.label, "ip"))
+            blamed = sent_from | {one.scope for one in found}
+            active = [
+                ip
                 for ip in view.signals.scopes(self.label, "ip")
-            }
-            active = [ip for ip, seen in attempts.items() if seen.n]
-            blamed = {one.scope for one in found}
-            others = [attempts[ip] for ip in active if ip not in blamed]
-            rest = Seen(sum(one.n for one in others), sum(one.x for one in others))
+                if view.signals.seen(self.label, "ip", ip, Signal.ATTEMPT, rule.window_s, view.edge).n
+            ]
             together = len(found) > 1 and len(found) >= WIDE_SHARE * len(active)
-            if together or (rule.test is Test.REPLY and rest.share >= COMPANY_SHARE):
+            rest = None
+            if rule.test is Test.REPLY and not together:
+                rest = company(view.signals, self.label, blamed, rule.window_s, view.edge)
+            if together or rest is not None:
                 many = f"{len(found)} of {len(active)} addresses are refused together"
-                if not together:
+                if rest is not None:
                     many = f"the other addresses are refused too ({_share(rest)})"
-                text = f"{many}, so it is the provider: {found[0].text}"
-                return [
-                    self._wish(
-                        attrs.evolve(found[0], text=text),
-                        Action.THROTTLE,
-                        TargetType.ISP,
-                        self.label,
-                        {"factor": 0.5},
-                        view,
-                    )
-                ]
-        if rule.scope is Scope.JOB:
+                return [self._slow_down(found[0], many, view)]
+        if rule.scope is Scope.ISP and rule.signal is Signal.REFUSAL:
+            level = view.signals.level(self.label, "isp", self.label, rule.signal)
+            if are_alone(view.signals, self.label, level, view.edge):
+                return []  # what is said about an address is its own agent's business
+        if rule.scope is Scope.JOB and rule.test is Test.REPLY:
+            found = [one for one in found if carries(view.signals, self.label, one.scope, rule, view.edge)]
+        elif rule.scope is Scope.JOB:
             guilty = [one for one in found if self._stands_out(rule, one.scope, view)]
             if not guilty:
                 same = (
@@ -205,6 +208,11 @@ class Agent:
             )
             for one in found
         ]
+
+    def _slow_down(self, finding: Finding, why: str, view: View) -> Decision:
+        """What is no one address's doing: the provider's rate."""
+        finding = attrs.evolve(finding, text=f"{why}, so it is the provider: {finding.text}")
+        return self._wish(finding, Action.THROTTLE, TargetType.ISP, self.label, {"factor": 0.5}, view)
 
     def _stands_out(self, rule: Rule, job: str, view: View) -> bool:
         """Whether it is this job and not the provider: the other jobs do much better here, or it does badly
@@ -265,6 +273,8 @@ def _cusum(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> Fin
     statistic = view.signals.statistic(isp, scope_type, scope, rule.signal)
     if statistic < level.alarm:
         return None
+    if rule.replies and _said_in_the_main(rule, isp, scope_type, scope, view) is None:
+        return None
     window = _DAY_S if rule.signal is Signal.COMPLAINT else _HOUR_S  # complaints come late
     seen = view.signals.seen(isp, scope_type, scope, rule.signal, window, view.edge)
     fresh = view.signals.seen(isp, scope_type, scope, rule.signal, _HOUR_S if window == _DAY_S else _FRESH_S, view.edge)
@@ -294,21 +304,37 @@ def _share_test(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -
     return Finding(rule, scope, figures, f"{rule.says}: {_share(seen)} in {rule.window_s // 60} minutes")
 
 
-def _reply(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> Finding | None:
+def _said_in_the_main(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> dict[str, int] | None:
+    """Recipients by reply of a rule's classes; None if what is not accepted is refused for another reason mainly."""
     said = view.signals.replies(isp, scope_type, scope, view.edge)
     matching = {name: count for name, (kind, count) in said.items() if kind in rule.replies}
     about_mail = sum(count for kind, count in said.values() if kind not in _ABOUT_ADDRESS)
-    if not matching or 2 * sum(matching.values()) < about_mail:
-        return None  # what is not accepted is refused for another reason in the main
+    return matching if matching and 2 * sum(matching.values()) >= about_mail else None
+
+
+def _reply(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> Finding | None:
+    matching = _said_in_the_main(rule, isp, scope_type, scope, view)
+    if matching is None:
+        return None
     name = max(matching, key=lambda key: (matching[key], key))
     seen = view.signals.seen(isp, scope_type, scope, Signal.ATTEMPT, rule.window_s, view.edge)
+    if rule.scope is Scope.JOB and matching[name] < REPLIES_KEPT:  # nothing else that was said is known by job
+        seen = Seen(seen.n, min(seen.x, matching[name]))
     # A busy stream always holds a few unrelated refusals; they must be a share worth acting on.
     if matching[name] < rule.at_least or wilson_lower(seen.x, seen.n, rule.z) <= rule.limit:
         return None
-    figures = _figures(rule, seen) | {"reply_rule": name, "recipients": matching[name]}
-    who = f"{name}, {matching[name]} recipients"
+    named, whom = named_in(*view.signals.names(isp, scope_type, scope, name))
+    said = name.partition(":")[0]
+    figures = _figures(rule, seen) | {"reply_rule": said, "recipients": matching[name]} | named
+    who = f"{said}, {matching[name]} recipients{whom}"
     minutes = rule.window_s // 60
     return Finding(rule, scope, figures, f"{rule.says} ({who}): {_share(seen)} not accepted in {minutes} minutes")
+
+
+def _by_named_address(found: list[Finding], ours: list[str]) -> list[Finding]:
+    """Findings about the addresses that their replies name; one for each of these."""
+    named = [attrs.evolve(one, scope=address_of(one.evidence, one.scope, ours)) for one in found]
+    return list({one.scope: one for one in reversed(named)}.values())[::-1]
 
 
 def _silence(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> Finding | None:

@@ -13,6 +13,7 @@ import attrs
 
 from ignite_domain.governance.approvals import ask, overdue
 from ignite_domain.governance.modes import ACTS, Key, ModeOf, StopOf, key_of, silenced
+from ignite_domain.governance.owners import put_to_owner
 from ignite_domain.governance.ports import RateStep, StatusChange
 from ignite_domain.governance.recovery import LEVERS, WayBack, scope_of, way_back
 from ignite_domain.governance.rules import MAX_LIFETIME, SIGNAL_OF
@@ -63,6 +64,12 @@ def _rank(decision: Decision) -> tuple[int, int]:
     """Smaller wins: restrictiveness first, agent precedence breaks ties."""
     order = RESTRICTIVENESS.index(decision.action) if decision.action in RESTRICTIVENESS else len(RESTRICTIVENESS)
     return order, PRECEDENCE.index(decision.agent)
+
+
+def _order(wish: Decision) -> tuple[int, bool, int]:
+    """Smaller is heard first: of two that are as restrictive the knob's owner, who may have its own reason."""
+    restrictive, precedence = _rank(wish)
+    return restrictive, wish.agent is not OWNER[wish.action], precedence
 
 
 def _same_thing(one: Decision, other: Decision) -> bool:
@@ -141,7 +148,7 @@ class Orchestrator:
         )
         self._loosen(back, by_id, now, found)
         alive = [one for one in standing if one.id not in back.ended]
-        for wish in sorted(wishes, key=_rank):
+        for wish in sorted(wishes, key=_order):
             self._settle_one(wish, alive, signals, now, edge, lately, found)
         return Settled(tuple(found.new), tuple(found.changes), tuple(steps))
 
@@ -174,10 +181,12 @@ class Orchestrator:
         lately: Sequence[Decision],
         found: _Found,
     ) -> None:
-        mode = self.mode_of(wish.agent, wish.isp)
         if (fault := fault_of(wish)) is not None:
+            mode = self.mode_of(wish.agent, wish.isp)
             found.new.append((attrs.evolve(wish, status=DecisionStatus.REJECTED), mode, fault))
             return
+        said, (wish, unowned) = wish, put_to_owner(wish, signals, now, edge)
+        mode = self.mode_of(wish.agent, wish.isp)
         here = [*standing, *(one for one, _, _ in found.new)]
         # somebody else's proposal is no obstacle: it turns nothing
         same = [one for one in here if _same_thing(one, wish) and (one.agent is wish.agent or not _is_proposal(one))]
@@ -192,11 +201,15 @@ class Orchestrator:
         if _is_capped(wish):
             wish = attrs.evolve(wish, evidence={**wish.evidence, STOPPED: _stop_share(wish, signals, now)})
         status, note, safe = self._status(wish, mode, signals, here, now)
+        if unowned:
+            status, note, safe = DecisionStatus.PROPOSED, unowned, None
         if same and status is DecisionStatus.PROPOSED and safe is None:
             return  # its proposal stands already
         for one in same:
             assert one.id is not None
             found.changes.append(StatusChange(one.id, DecisionStatus.SUPERSEDED, "what stood in its way is gone"))
+        if status is not DecisionStatus.PROPOSED:
+            found.changes += _answered(standing, (said, wish), found.changes)
         wish = self._lengthen(self.steering.first(wish, signals, edge), lately)
         if safe is not None and self.approval is not None:
             found.new.append((ask(wish, now, self.approval, safe), mode, note))
@@ -216,12 +229,7 @@ class Orchestrator:
     ) -> tuple[DecisionStatus, str, OnDeadline | None]:
         """The status of a new decision, a note, and, if a person has to be asked, what silence means."""
         proposed = DecisionStatus.PROPOSED
-        owner = OWNER[wish.action]
-        if owner is not wish.agent:
-            return proposed, f"a proposal to the {owner} agent, which owns this", None
         lever = wish.action in PMTA_LEVER
-        if wish.isp is not None and lever and (by := signals.steered_by(wish.isp, now)):
-            return proposed, f"steered by {by}: its queues carry this provider's mail", None
         if lever and (why := self.stop_of(wish.isp)):
             return proposed, f"{why}: decided and recorded, not acted on", None
         asking = mode in ACTS and self.approval is not None
@@ -240,6 +248,20 @@ class Orchestrator:
         if mode is Mode.SHADOW:
             return proposed, "", None  # the executor writes here what it would have sent
         return proposed, f"mode {mode}: decided and recorded, not acted on", None
+
+
+def _answered(
+    standing: Sequence[Decision], decided: Sequence[Decision], before: Sequence[StatusChange]
+) -> list[StatusChange]:
+    """What becomes of others' proposals of what the owner of the knob has now decided."""
+    ended = {change.decision_id for change in before}
+    owner = decided[-1].agent
+    return [
+        StatusChange(one.id, DecisionStatus.SUPERSEDED, f"the {owner} agent, which owns this, has decided it")
+        for one in standing
+        if _is_proposal(one) and not awaits(one) and one.id is not None and one.id not in ended
+        if any(_same_thing(one, new) for new in decided)
+    ]
 
 
 def _is_proposal(decision: Decision) -> bool:

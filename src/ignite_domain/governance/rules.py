@@ -20,7 +20,7 @@ from ignite_domain.governance.words import OWNER, Action, AgentKind, Signal
 class Test(StrEnum):
     """How evidence is weighed."""
 
-    CUSUM = "cusum"  # the stream's lattice CUSUM stands at or above H
+    CUSUM = "cusum"  # the stream's lattice CUSUM stands at or above H; `replies`, if named, are what is said mainly
     SHARE = "share"  # Wilson lower bound of x/n in the window above `limit`, with at least `at_least` events
     REPLY = "reply"  # a reply of one of `replies` to at least `at_least` distinct recipients in ten minutes
     SILENCE = "silence"  # at least `at_least` events in the window and nothing accepted in it
@@ -129,6 +129,19 @@ RULES: Final[tuple[Rule, ...]] = (
         at_least=5,
     ),
     Rule(
+        name="refusal-rise",
+        version=1,
+        agent=AgentKind.THROTTLE,
+        test=Test.CUSUM,
+        signal=Signal.REFUSAL,
+        scope=Scope.ISP,
+        action=Action.THROTTLE,
+        lifetime=_HALF_HOUR,
+        says="refusals of us have risen from at most 2 % towards 8 %, and no one address is to blame",
+        replies=frozenset({"reputation", "policy", "content"}),  # our own authentication is mended by a person
+        parameters={"factor": 0.5},
+    ),
+    Rule(
         name="complaint-watch",
         version=1,
         agent=AgentKind.REPUTATION,
@@ -180,6 +193,20 @@ RULES: Final[tuple[Rule, ...]] = (
         limit=0.02,
         at_least=2,
         replies=frozenset({"auth", "tls"}),
+    ),
+    Rule(
+        name="carried-refused",
+        version=1,
+        agent=AgentKind.REPUTATION,
+        test=Test.REPLY,
+        signal=Signal.ATTEMPT,
+        scope=Scope.ISP,
+        action=Action.WARN,
+        lifetime=_HOUR,
+        says="the provider refuses a domain, signature or link that our mail carries; a person must look",
+        limit=0.02,
+        at_least=2,
+        replies=frozenset({"carried"}),
     ),
     Rule(
         name="unreachable",
@@ -313,6 +340,20 @@ RULES: Final[tuple[Rule, ...]] = (
         lifetime=_HOUR,
         says="complaints about one job have risen from at most 0.05 % towards 0.3 %, so it stops at every provider",
         at_least=3,
+    ),
+    Rule(
+        name="carried-refused-of-a-job",
+        version=1,
+        agent=AgentKind.EMERGENCY,
+        test=Test.REPLY,
+        signal=Signal.ATTEMPT,
+        scope=Scope.JOB,
+        action=Action.PAUSE_JOB,
+        lifetime=_HOUR,
+        says="the provider refuses a domain, signature or link that this job carries, so it stops at every provider",
+        limit=0.10,
+        at_least=2,
+        replies=frozenset({"carried"}),
     ),
     Rule(
         name="own-fault",

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import attrs
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from governance_streams import START, outcome
@@ -23,7 +23,7 @@ from ignite_domain.governance.orchestrator import Orchestrator
 from ignite_domain.governance.recovery import LEVERS
 from ignite_domain.governance.rules import PROBE_FEW_OUTCOMES
 from ignite_domain.governance.signals import OutcomeKind, SignalProcessor
-from ignite_domain.governance.words import Action, AgentKind, Decision, DecisionStatus, Mode, TargetType
+from ignite_domain.governance.words import OWNER, Action, AgentKind, Decision, DecisionStatus, Mode, TargetType
 from ignite_domain.isps import Isp
 
 VMTAS = {"mta1": "192.0.2.11", "mta2": "192.0.2.12"}
@@ -196,6 +196,23 @@ def test_no_agent_stops_more_than_a_quarter_of_the_host_without_a_person(
         ]
         stopped = {one.target for one in standing if one.status is DecisionStatus.APPROVED}
         assert 4 * sum(many for ip, many in zip(ips, mail, strict=True) if ip in stopped) <= sum(mail)
+
+
+@settings(max_examples=150, deadline=None)
+@given(ANY_LEVER, st.booleans())
+def test_a_proposal_on_anothers_knob_is_answered_by_its_owner(wish: Decision, refused: bool) -> None:
+    """By the owner's decision, if it slows mail and the owner's records bear it out, else by the reason why not."""
+    assume(wish.agent is not OWNER[wish.action])
+    kind = OutcomeKind.BOUNCED if refused else OutcomeKind.DELIVERED
+    signals = SignalProcessor()
+    signals.observe([outcome(number, START, kind, isp=wish.isp, about_us=refused) for number in range(40)])
+    ((made, _, note),) = ACT.settle([wish], [], signals, START).decisions
+    if refused and wish.action in (Action.THROTTLE, Action.BACKOFF):
+        assert (made.agent, made.status) == (AgentKind.THROTTLE, DecisionStatus.APPROVED)
+        assert wish.agent.value in made.evidence["proposed_by"]
+    else:
+        assert (made.agent, made.status) == (wish.agent, DecisionStatus.PROPOSED)
+        assert f"the {OWNER[wish.action]} agent, which owns this; " in note
 
 
 @settings(max_examples=150, deadline=None)

@@ -1,0 +1,72 @@
+"""`are_alone`, `company`: whether what a provider refuses is the doing of some of our addresses, or of all of them.
+
+Decides who is to blame, never what follows. Source: governance page, "Attribution before action": one address is
+quarantined; if 60 % of them are refused together, it is the provider, and its rate is lowered.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+from ignite_domain.governance.alarms import Cusum
+from ignite_domain.governance.rules import COMPANY_SHARE, COMPARABLE, STANDS_OUT, WIDE_SHARE
+from ignite_domain.governance.signals import SignalProcessor
+from ignite_domain.governance.streams import Seen
+from ignite_domain.governance.words import Signal
+
+_SPANS_S: Final = (600, 3600)
+"""The shorter one serves where it holds enough of the others' mail: in an hour what has just begun is thinned out."""
+
+_LATELY_S: Final = (60, 120, 180, 300)
+_TWO: Final = 2
+"""One of the others may have been refused for a reason of its own."""
+
+
+def are_alone(signals: SignalProcessor, label: str, level: Cusum, edge: datetime) -> tuple[str, ...]:
+    """The addresses that the provider refuses while it takes the others' mail; empty if it is the provider.
+
+    They are fewer than `WIDE_SHARE` of those with mail there, and do `STANDS_OUT` times as badly as the others, who
+    have sent `COMPARABLE` first attempts and are refused less than halfway (by ratio) from p0 to p1 of `level`.
+    """
+    for span in _SPANS_S:
+        seen = {ip: signals.seen(label, "ip", ip, Signal.REFUSAL, span, edge) for ip in signals.scopes(label, "ip")}
+        active = sorted((ip for ip, one in seen.items() if one.n), key=lambda ip: (-seen[ip].x, ip))
+        if sum(seen[ip].n for ip in active[1:]) < COMPARABLE:
+            continue
+        fine = (level.p0 * level.p1) ** 0.5
+        for many in range(1, len(active)):
+            if many > 1 and many >= WIDE_SHARE * len(active):
+                break
+            own = _total([seen[ip] for ip in active[:many]])
+            rest = _total([seen[ip] for ip in active[many:]])
+            if rest.n >= COMPARABLE and rest.share < fine and own.x and own.share >= STANDS_OUT * rest.share:
+                return tuple(active[:many])
+        return ()
+    return ()
+
+
+def company(
+    signals: SignalProcessor, label: str, blamed: Collection[str], window_s: int, edge: datetime
+) -> Seen | None:
+    """What the provider does not accept of the other addresses, if they are refused like those that are blamed; None
+    if they are not.
+
+    They are if it is `COMPANY_SHARE` of their attempts in the window, or half as much as of the blamed ones' in the
+    time that holds most of what those met: one address is always the first to be noticed.
+    """
+
+    def of(ips: Iterable[str], span: int) -> Seen:
+        return _total([signals.seen(label, "ip", ip, Signal.ATTEMPT, span, edge) for ip in ips])
+
+    others = [ip for ip in signals.scopes(label, "ip") if ip not in blamed]
+    rest = of(others, window_s)
+    if rest.share >= COMPANY_SHARE:
+        return rest
+    whole = of(blamed, window_s)
+    span = next((span for span in _LATELY_S if 4 * of(blamed, span).x >= 3 * whole.x), window_s)
+    own, rest = of(blamed, span), of(others, span)
+    return rest if rest.x >= _TWO and rest.share * STANDS_OUT >= own.share else None
+
+
+def _total(seen: Sequence[Seen]) -> Seen:
+    return Seen(sum(one.n for one in seen), sum(one.x for one in seen))
