@@ -206,9 +206,16 @@ class RateControl:
             answer = self._cut(memory, facts) or self._raise(memory, facts)
         if answer.rung == facts.next_rung:
             return answer
-        in_hour, in_day = _changes(answer.memory, facts.minute)
-        counted = attrs.evolve(answer.memory, in_hour=in_hour + 1, in_day=in_day + 1, changed_at=facts.minute)
-        return Answer(counted, answer.rung, answer.reason)
+        return Answer(_counted(answer.memory, facts.minute), answer.rung, answer.reason)
+
+    def divide_anew(self, memory: RateMemory, minute: int) -> RateMemory | None:
+        """Count a change of what a rate's queues get of it, which the host has to be told like any other; None if the
+        hour or the day has had its changes."""
+        return None if self._has_changed_enough(memory, minute) else _counted(memory, minute)
+
+    def _has_changed_enough(self, memory: RateMemory, minute: int) -> bool:
+        in_hour, in_day = _changes(memory, minute)
+        return in_hour >= self.rules.hourly or in_day >= self.rules.daily
 
     def proves_room(self, tried: int, refused: int, limit: float) -> bool:
         """Whether the upper bound of the share refused, of `tried` attempts, is below `limit` (0 < limit < 1).
@@ -339,8 +346,8 @@ class RateControl:
             return "waiting: a change is under way"
         if facts.minute < memory.held_until:
             return "held: a reply asked to wait"
-        in_hour, in_day = _changes(memory, facts.minute)
-        if in_hour >= rules.hourly or in_day >= rules.daily:
+        if self._has_changed_enough(memory, facts.minute):
+            in_hour, in_day = _changes(memory, facts.minute)
             return f"waiting: {in_hour} changes in this hour, {in_day} today"
         rate, more = self.ladder.rate_of(stay), self.ladder.rate_of(stay + 1)
         crossing = rules.memory and rate <= memory.good and more > rules.near * memory.good
@@ -356,6 +363,11 @@ class RateControl:
         if not self.proves_room(tried, refused, rules.tolerated if memory.patient else rules.refusal_limit):
             return f"no increase: {refused} of {tried} refused"
         return ""
+
+
+def _counted(memory: RateMemory, minute: int) -> RateMemory:
+    in_hour, in_day = _changes(memory, minute)
+    return attrs.evolve(memory, in_hour=in_hour + 1, in_day=in_day + 1, changed_at=minute)
 
 
 def _changes(memory: RateMemory, minute: int) -> tuple[int, int]:

@@ -235,9 +235,14 @@ class Steering:
             coming, reason, changed = rung, why, True
         if not reason and "memory" in decision.parameters:
             return None
-        if coming != before or self._is_lopsided(state, signals, label, newest):
+        if coming != before:
             shares = self._fairer(state, signals, label, newest)
             state |= {"shares": shares or state["shares"], "shares_at": minute_of(edge)}
+        elif self._is_lopsided(state, signals, label, newest):
+            counted = self.control.divide_anew(memory, newest)
+            if counted is not None and (shares := self._fairer(state, signals, label, newest)):
+                memory = counted
+                state |= {"shares": shares, "shares_at": minute_of(edge)}
         rate = self.control.ladder.rate_of(coming)
         state |= {"rung": coming, "rate_per_min": round(rate, 3), "memory": memory.to_state()}
         new = {name: value for name, value in state.items() if decision.parameters.get(name) != value}

@@ -386,6 +386,19 @@ def test_shares_follow_the_mail_where_one_queue_is_held_back_and_the_rate_is_not
     assert [one.action for one, _, _ in settle(even, signals, at(20)).decisions] == [Action.RELEASE]
 
 
+@pytest.mark.parametrize(("changes", "divided"), [(11, True), (12, False)])
+def test_a_rate_is_divided_anew_no_oftener_than_it_may_change(changes: int, divided: bool) -> None:
+    """The same queues as above, after so many changes of the rate in this clock hour."""
+    decision = begun(throttle(17))
+    memory = {**decision.parameters["memory"], "in_hour": changes, "changed_at": minute_of(BEGIN)}
+    planned = {"gmail.com/mta1": 0.75, "gmail.com/mta2": 0.25}
+    decision = attrs.evolve(decision, parameters={**decision.parameters, "shares": planned, "memory": memory})
+    signals = seen(*(minute(n, 6, queue=f"gmail.com/mta{q}") for n in range(10) for q in (1, 2)))
+    (step,) = STEERING.steer([decision], signals, at(9))
+    assert ("shares" in step.parameters) is divided
+    assert step.parameters["memory"]["in_hour"] == changes + divided
+
+
 def test_a_rung_that_the_host_has_not_confirmed_is_not_released() -> None:
     signals = seen(*(minute(number, 4) for number in range(10)))
     decision = begun(throttle(10))
