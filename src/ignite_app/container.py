@@ -146,7 +146,9 @@ class Container(containers.DeclarativeContainer):
     )
     campaign_reader = providers.Factory(CampaignReader, pool)
     ledger = providers.Factory(PostgresSendLedger, pool, frequency=frequency)
-    governance = providers.Factory(PostgresGovernanceStore, pool)
+    governance = providers.Factory(
+        PostgresGovernanceStore, pool, decision_months=settings.provided.database.decision_retention_months
+    )
     policies = providers.Factory(PostgresPolicyStore, pool)
     modes = providers.Factory(PostgresModesStore, pool, default_mode)
     persons = providers.Factory(PostgresPersons, pool)
@@ -303,6 +305,7 @@ class Container(containers.DeclarativeContainer):
         clock,
         ahead=settings.provided.database.partitions_ahead,
         keep_months=settings.provided.database.event_retention_months,
+        keep_signal_days=settings.provided.database.signal_retention_days,
     )
 
 

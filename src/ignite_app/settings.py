@@ -57,6 +57,10 @@ class DatabaseSettings:
     data_dir: str = ".ignite/postgres"
     pool_size: int = attrs.field(default=8, validator=attrs.validators.ge(2))
     event_retention_months: int = attrs.field(default=25, validator=attrs.validators.ge(1))
+    # what was counted, for charts; whole months go, so a month may be kept until its last day is so old
+    signal_retention_days: int = attrs.field(default=90, validator=attrs.validators.ge(1))
+    # decisions that are over, with their commands and rates; what stands is kept
+    decision_retention_months: int = attrs.field(default=13, validator=attrs.validators.ge(1))
     partitions_ahead: int = attrs.field(default=3, validator=attrs.validators.ge(1))
 
 

@@ -110,6 +110,10 @@ async def test_signals_of_whole_months_go_after_three_and_those_without_a_month_
     assert [name for name, dropped in (await log(pool, "mailing_engine_signals")).items() if dropped] == [
         "mailing_engine_signals_2026_07"
     ]
+    await PartitionKeeper(pool, Clock.starting(NOW, 1.0), ahead=3, keep_months=12, keep_signal_days=30).step()
+    async with transaction(pool) as conn:
+        rows = await conn.execute("select at from mailing_engine_signals order by at")
+        assert await rows.fetchall() == [(days[3],)]
 
 
 async def test_a_month_can_come_back_after_it_was_dropped(pool: Pool) -> None:

@@ -15,6 +15,7 @@ from ignite_adapters.postgres import decisions, events, mail_effects, tallies
 from ignite_adapters.postgres.bulk import instants, many, numbers
 from ignite_adapters.postgres.commands import DECISION_COLUMNS, decision_of
 from ignite_adapters.postgres.pool import Pool, transaction
+from ignite_adapters.postgres.retention import prune_decisions
 from ignite_domain.governance.ports import (
     Position,
     SendFacts,
@@ -50,7 +51,6 @@ select distinct on (s.id) m.id, m.campaign_id, m.subscriber_id, m.variant_id, m.
 """
 _PRUNE: Final = (
     "delete from mailing_engine_signal_state where updated_at < %(now)s - interval '7 days'",
-    "delete from mailing_engine_rate_steps where at < %(now)s - interval '13 months'",
     "delete from mailing_engine_feed_rejects r using mailing_engine_feeds f "
     "where f.source = r.source and f.updated_at < %(now)s - interval '90 days'",
 )
@@ -125,10 +125,12 @@ select read_until from mailing_engine_progress where receipts and read_until > '
 
 
 class PostgresGovernanceStore:
-    """`GovernanceStore` on PostgreSQL; for the one process that ingests."""
+    """`GovernanceStore` on PostgreSQL; for the one process that ingests. `decision_months`: decisions that are over are
+    kept so long, with their commands and rates."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, *, decision_months: int = 13) -> None:
         self._pool = pool
+        self._decision_months = decision_months
 
     async def positions(self) -> dict[str, Position]:
         async with transaction(self._pool) as conn:
@@ -190,7 +192,8 @@ class PostgresGovernanceStore:
 
     async def prune(self, now: datetime) -> int:
         async with transaction(self._pool) as conn:
-            return sum([(await conn.execute(query, {"now": now})).rowcount for query in _PRUNE])
+            pruned = sum([(await conn.execute(query, {"now": now})).rowcount for query in _PRUNE])
+        return pruned + await prune_decisions(self._pool, now, months=self._decision_months)
 
     async def read_until(self) -> datetime | None:
         """Every record logged before this instant has been ingested; None before the first time.

@@ -1,11 +1,10 @@
 """Monthly partitions of `subscriber_events` and `mailing_engine_signals`: made ahead, dropped whole after retention.
 
-Decides names and bounds, and that signals are kept for 90 days or more; how far ahead to make months and how long to
-keep events are the caller's settings. A partition is built aside and attached, so that reading and writing of other
-months goes on meanwhile.
+Decides names and bounds; how far ahead to make months and how long to keep what are the caller's settings. A
+partition is built aside and attached, so that reading and writing of other months goes on meanwhile.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import attrs
@@ -30,8 +29,6 @@ class Monthly:
 
 EVENTS: Final = Monthly("subscriber_events", "event_at", 100)
 SIGNALS: Final = Monthly("mailing_engine_signals", "at", 80)
-SIGNAL_MONTHS: Final = 3
-"""Whole months of signals that are kept besides the current one: 90 days in any case but at the end of a February."""
 LOCK: Final = 0x1612_0003
 _LOCK_TIMEOUT: Final = "set local lock_timeout = '5s'"
 
@@ -95,17 +92,21 @@ async def _make(conn: AsyncConnection[Any], table: Monthly, start: datetime, end
     return 1
 
 
-async def drop_expired(pool: Pool, now: datetime, *, keep_months: int, keep_signal_months: int = SIGNAL_MONTHS) -> int:
-    """Drop the months that ended at least so many months before this one began; return how many.
+async def drop_expired(pool: Pool, now: datetime, *, keep_months: int, keep_signal_days: int = 90) -> int:
+    """Drop the months of events that ended at least so many months before this one began, and those of signals whose
+    last day is older than so many days; return how many.
 
     Rows of that age in no month of their own go too.
     """
     dropped = 0
-    for table, keep in ((EVENTS, keep_months), (SIGNALS, keep_signal_months)):
+    for table, oldest in (
+        (EVENTS, month_start(now, -keep_months)),
+        (SIGNALS, now - timedelta(days=keep_signal_days)),
+    ):
         async with transaction(pool) as conn:
             await conn.execute(_LOCK_TIMEOUT)
             await conn.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
-            dropped += await _drop(conn, table, month_start(now, -keep), now)
+            dropped += await _drop(conn, table, oldest, now)
     return dropped
 
 
