@@ -84,12 +84,14 @@ async def accounting(settings: Settings) -> str:
 
 
 async def backoff(settings: Settings) -> str:
-    """Backoff mode changes something, and ends: PowerMTA's defaults do neither."""
+    """Backoff mode changes something, and ends: PowerMTA's defaults do neither. Tells too if mail is kept for
+    another time than we were told."""
     pmta = settings.pmta
     if not (pmta.ssh_host_key and pmta.ssh_key and pmta.vmtas):
         return "not asked: needs pmta.ssh_key, pmta.ssh_host_key and pmta.vmtas"
     console = SshConsole(pmta.host, pmta.ssh_port, pmta.ssh_user, pmta.ssh_key, pmta.ssh_host_key)
     lacks: dict[str, list[str]] = {}
+    kept: dict[str, list[str]] = {}
     try:
         for vmta in pmta.vmtas:
             reply = await console.run(commands.show_settings(f"gmail.com/{vmta.name}"))
@@ -98,15 +100,19 @@ async def backoff(settings: Settings) -> str:
                     f"'show settings' ends with exit status {reply.exit_status}",
                     "install the wrapper of this version (deploy/ignite-pmta-wrapper): it may show settings",
                 )
-            if found := host_config.backoff_lacks(host_config.settings_of(reply.output)):
+            shown = host_config.settings_of(reply.output)
+            if found := host_config.backoff_lacks(shown):
                 lacks[vmta.name] = found
+            if wrong := host_config.kept_otherwise(shown, pmta.bounce_after_hours):
+                kept.setdefault(wrong, []).append(vmta.name)
     finally:
         await console.close()
     if lacks:
         what = "; ".join(f"{name}: {', '.join(found)}" for name, found in lacks.items())
         lines = host_config.backoff_lines(sorted(lacks), settings.governance.queue_rate_per_hour)
         raise Fault(f"not set: {what}", "include the generated file, or set the values by hand", lines)
-    return f"set for {', '.join(vmta.name for vmta in pmta.vmtas)}"
+    but = "".join(f"; {', '.join(names)}: {wrong}" for wrong, names in kept.items())
+    return f"set for {', '.join(vmta.name for vmta in pmta.vmtas)}{but}"
 
 
 async def x_headers(settings: Settings, clock: Clock) -> str:

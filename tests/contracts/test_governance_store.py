@@ -225,10 +225,11 @@ async def test_decisions_stand_in_order_until_a_change_ends_them(room: Room) -> 
     assert second.id is not None
     assert (first.id < second.id, first.target, second.target) == (True, "gmail", "yahoo")
     assert attrs.evolve(first, id=None) == throttle()
-    longer = StatusChange(first.id, None, "stays", until=NOW + timedelta(hours=2))
+    longer = StatusChange(first.id, None, "stays", until=NOW + timedelta(hours=2), parameters={"more": "said"})
     await room.store.save(Step(LATER, changes=[longer, StatusChange(second.id, DecisionStatus.SUPERSEDED, "over")]))
     (left,) = await room.store.standing()
     assert (left.id, left.until, left.status) == (first.id, NOW + timedelta(hours=2), DecisionStatus.APPROVED)
+    assert left.parameters == {**throttle().parameters, "more": "said"}
     await room.store.save(Step(LATER, changes=[StatusChange(second.id, DecisionStatus.APPROVED, "no way back")]))
     assert len(await room.store.standing()) == 1
 

@@ -155,7 +155,10 @@ async def test_what_the_configuration_lacks_comes_with_the_lines_to_paste(
     settings: Settings, simulator: Simulator, tmp_path: Path
 ) -> None:
     checks = await found(settings)
-    assert checks["backoff"].detail == "set for mta1"
+    kept = "mta1: bounce-after is 7200s: set pmta.bounce_after_hours to 2, it is 108"
+    assert checks["backoff"].detail == f"set for mta1; {kept}"
+    told = await found(_pmta(settings, bounce_after_hours=2.0))
+    assert told["backoff"].detail == "set for mta1"
     assert checks["x-headers"].ok
     deaf = tmp_path / "deaf"
     deaf.mkdir()

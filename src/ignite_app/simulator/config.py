@@ -223,6 +223,8 @@ def _shown(value: object) -> str:
         return f"{value['count']}/{value['seconds']:.0f}s"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.0f}s"  # durations are the only ones
     if isinstance(value, tuple | list):
         return ",".join(f"{part:.0f}s" for part in value)
     return str(value)

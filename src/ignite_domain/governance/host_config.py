@@ -20,7 +20,10 @@ ACCT_FILES: Final = (
 """Which types go into which file: a lot of one kind does not hold up the others."""
 OUR_ENVELOPE: Final = re.compile(r"ig[1-9][0-9]{0,17}", re.ASCII)
 OUR_JOB: Final = re.compile(r"c[1-9][0-9]{0,18}", re.ASCII)
-_LINE: Final = re.compile(r"^\s*(backoff-[a-z-]+|max-msg-rate)\s+(\S.*?)\s*$", re.M)
+_LINE: Final = re.compile(r"^\s*(backoff-[a-z-]+|bounce-after|max-msg-rate)\s+(\S.*?)\s*$", re.M)
+_PART: Final = re.compile(r"(\d+)([dhms]?)", re.ASCII)
+_SPAN: Final = re.compile(r"(?:\d+[dhms])+|\d+", re.ASCII)
+_UNITS: Final = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
 _NOT_SET: Final = re.compile(r"unlimited|never|none|0|", re.I)
 
 
@@ -74,6 +77,17 @@ def backoff_lacks(settings: Mapping[str, str]) -> list[str]:
     if _NOT_SET.fullmatch(settings.get("backoff-to-normal-after", "").partition("/")[0]):
         lacks.append("backoff-to-normal-after (backoff never ends by itself)")
     return lacks
+
+
+def kept_otherwise(settings: Mapping[str, str], hours: float) -> str:
+    """What is wrong with `hours` as the time that PMTA keeps mail; "" if nothing, or if it is not shown."""
+    shown = settings.get("bounce-after", "")
+    if not _SPAN.fullmatch(shown):
+        return ""
+    seconds = sum(int(number) * _UNITS[unit or "s"] for number, unit in _PART.findall(shown))
+    if abs(seconds - hours * 3600) < 60:
+        return ""
+    return f"bounce-after is {shown}: set pmta.bounce_after_hours to {seconds / 3600:g}, it is {hours:g}"
 
 
 def backoff_lines(vmtas: Sequence[str], base: int) -> str:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ignite_domain.governance.host_config import acct_lines, backoff_lacks, backoff_lines, settings_of
+from ignite_domain.governance.host_config import acct_lines, backoff_lacks, backoff_lines, kept_otherwise, settings_of
 
 SET = {"max-msg-rate": "20000/h", "backoff-max-msg-rate": "6000/h", "backoff-to-normal-after": "4h"}
 
@@ -47,3 +47,20 @@ def test_the_lines_to_paste_hold_what_was_missing_and_no_more() -> None:
     lines = backoff_lines(["mta1"], 20_000)
     assert lines.startswith("include /etc/pmta/ignite.conf")
     assert "backoff-max-msg-rate 6000/h" in lines
+
+
+@pytest.mark.parametrize(
+    ("shown", "hours", "right"),
+    [
+        ("4d12h", 108, True),
+        ("388800", 108, True),
+        ("388800s", 108, True),
+        ("4d", 108, False),
+        ("90m", 1.5, True),
+        ("never", 108, True),  # nothing that could be compared
+        ("", 108, True),
+    ],
+)
+def test_how_long_the_host_keeps_mail_is_held_against_what_we_were_told(shown: str, hours: float, right: bool) -> None:
+    assert (kept_otherwise({"bounce-after": shown}, hours) == "") is right
+    assert settings_of(f"domain gmail.com\n  bounce-after   {shown}\n").get("bounce-after", "") == shown
