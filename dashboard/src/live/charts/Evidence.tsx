@@ -3,7 +3,7 @@ import { lasting, number, words } from "../format";
 import { Bullet } from "./Bullet";
 import { Share } from "./Share";
 
-const DRAWN = new Set(["n", "x", "p0", "p1", "S", "H", "limit", "lower", "window_s", "arl0", "reply_rule", "recipients", "of", "since", "probe", "by", "reason"]);
+const DRAWN = new Set(["n", "x", "p0", "p1", "S", "H", "limit", "lower", "window_s", "arl0", "reply_rule", "recipients", "of", "since", "probe", "by", "reason", "stops"]);
 
 const num = (of: Record<string, unknown>, key: string): number | undefined => (typeof of[key] === "number" ? (of[key] as number) : undefined);
 const plain = (value: unknown): string =>
@@ -40,6 +40,7 @@ export function Evidence({ row, limit }: { row: Decision; limit?: number }) {
         </>
       )}
       {told !== undefined && <p><b>{number(told)} recipient{told === 1 ? "" : "s"}</b> {row.action === "suppress" ? "answered so" : "were told so by the provider"}{typeof of.reply_rule === "string" && <> <small className="mono">reply rule {of.reply_rule}</small></>}</p>}
+      {num(of, "stops") !== undefined && <p>stops <b>{+(100 * num(of, "stops")!).toFixed(1)} %</b> of the host's mail</p>}
       {rest.length > 0 && <p>{rest.map(([key, value]) => `${words(key)} ${plain(value)}`).join(" · ")}</p>}
     </div>
   );
