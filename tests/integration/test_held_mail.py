@@ -12,6 +12,7 @@ from ignite_adapters.memory.modes import MemoryModes
 from ignite_adapters.pmta.ssh import SshConsole
 from ignite_adapters.postgres.alerts import AlertStore
 from ignite_adapters.postgres.commands import PostgresCommandStore
+from ignite_adapters.postgres.governance import PostgresGovernanceStore
 from ignite_adapters.postgres.persons import PostgresPersons
 from ignite_adapters.postgres.pool import Pool
 from ignite_adapters.postgres.tallies import LogBook
@@ -22,6 +23,11 @@ from ignite_app.workers.execute import Executor
 from ignite_app.workers.watch import Watch
 from ignite_domain.governance.desired import stand_ins
 from ignite_domain.governance.held import HELD, HOLDS, expiring, held_of
+from ignite_domain.governance.ports import Step
+from ignite_domain.governance.recovery import way_back
+from ignite_domain.governance.rules import PROBE_LIFETIME
+from ignite_domain.governance.signals import SignalProcessor
+from ignite_domain.governance.steering import Steering
 from ignite_domain.governance.words import Mode
 from integration.test_executor import AT, Time, alone, decide, rows, status
 
@@ -173,3 +179,23 @@ async def test_mail_of_a_quarantined_address_goes_out_by_another_or_waits_and_sa
 
 def mta_include(floor: Floor) -> str:
     return floor.simulator.ssh.console.include.path
+
+
+async def test_that_a_probe_waits_for_mail_is_on_its_page_and_in_the_feed(pool: Pool) -> None:
+    block = await decide(pool, "quarantine_ip", "ip", "192.0.2.11", status="verified")
+    probe = await decide(pool, "probe", "ip", "192.0.2.11", of=block, status="verified", messages=30)
+    store = PostgresGovernanceStore(pool)
+    standing = [attrs.evolve(one, until=AT + PROBE_LIFETIME) for one in await store.standing()]
+    for minutes in (21, 22, 60 * 24):  # told once, whenever one looks again
+        now = AT + timedelta(minutes=minutes)
+        found = way_back(standing, SignalProcessor(), now, Steering(), now, timedelta(minutes=10))
+        await store.save(Step(now, changes=found.changes))
+        standing = [attrs.evolve(one, until=AT + PROBE_LIFETIME) for one in await store.standing()]
+        assert not found.decisions
+    told = await rows(pool, "select data ->> 'id', data ->> 'status', data ->> 'note' from live_feed order by id")
+    ((number, word, note),) = told
+    assert (number, word) == (str(probe), "verified")
+    assert note.startswith("waits for mail: none since 02 Nov 09:00 UTC. It is open at 30 messages in 15 minutes")
+    kept = await rows(pool, "select status, status_note from mailing_engine_decisions where id = %s", probe)
+    assert kept == [("verified", note)]
+    assert [one.id for one in standing] == [block, probe]
