@@ -39,7 +39,7 @@ TABLES: tuple[tuple[str, str], ...] = (
     ("mailing_global_suppressions", "never mail: by md5"),
     ("mailing_engine_suppressions", "not at this provider, or not for a while"),
     ("mailing_engine_decisions", "what agents decided"),
-    ("mailing_engine_signals", "rolling windows and alarm levels"),
+    ("mailing_engine_signals", "what came on top by place and slice of time, and how high alarms stood"),
 )
 
 FILES: tuple[tuple[str, str], ...] = (("EmailTracker.tsx", "dashboard/src/site/EmailTracker.tsx"),)

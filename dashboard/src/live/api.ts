@@ -41,7 +41,8 @@ export interface Rule {
 }
 export interface RateStep { at: string; rung: number; rate_per_min: number; reason: string }
 
-export type Point = [at: string, n: number, x: number];
+/** `s`: the highest that the alarm's statistic stood, `h` its limit; null where nothing says so. */
+export type Point = [at: string, n: number, x: number, s: number | null, h: number | null];
 export interface Series { signal: string; p0: number; p1: number; s: number; alarm: number; points: Point[] }
 /** A decision as a chart or a list needs it; `isp` only where several providers are shown. */
 export interface DecisionMark {
@@ -60,9 +61,10 @@ export interface Ahead {
   probe: { id: number; at: string; until: string; n: number; x: number; weight: number; accept: number; verdict: string | null } | null;
 }
 export interface IspPage {
-  isp: string; at: string; since: string; bucket_s: number; series: Series[]; agents: AgentRow[];
+  isp: string; at: string; since: string; bucket_s: number; of: string; places: string[]; series: Series[]; agents: AgentRow[];
   decisions: DecisionMark[]; ahead: Ahead[]; prospects: Prospect[];
 }
+export interface DayOutcomes { isp: string; day: string; attempts: number; delivered: number; deferred: number; refused: number; dead: number; complained: number }
 export interface AddressRow { ip: string; attempts: number; vmtas: string[]; cold: boolean }
 export interface HourCounts { at: string; attempts: number; delivered: number; deferred: number; refused: number; dead: number; complained: number }
 export interface Counted {
@@ -74,7 +76,7 @@ export interface WarmupDay {
   deferred: number; bounced: number; complained: number; slow_start: boolean; note: string;
 }
 export interface IpPage {
-  ip: string; at: string; vmtas: string[]; cold: boolean; counted: Counted[]; decisions: DecisionMark[]; warmup: WarmupDay[];
+  ip: string; at: string; vmtas: string[]; cold: boolean; counted: Counted[]; outcomes: DayOutcomes[]; decisions: DecisionMark[]; warmup: WarmupDay[];
 }
 export interface Alert { id: number; kind: string; subject: string; text: string; first_seen: string; last_seen: string; ended_at: string | null }
 

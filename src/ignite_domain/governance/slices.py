@@ -89,7 +89,15 @@ def _points(stream: Stream, start: int, counts: Sequence[int], tops: Mapping[Sig
             continue
         s = h = None
         if stream.walked and signal in _ALARMED and (current or signal in tops):
-            s = max(tops.get(signal, 0), stream.statistic(signal) if current else 0)
+            s = max(tops.get(signal, 0), _standing(stream, signal) if current else 0)
             h = stream.alarm(signal).alarm
         points.append(HistoryPoint(at, *stream.scope, signal.value, seen.n, seen.x, s, h))
     return points
+
+
+def _standing(stream: Stream, signal: Signal) -> int:
+    """S now; its peak since the last look may be one of an earlier slice, and stands among the tops of that."""
+    if signal is Signal.COMPLAINT:
+        return stream.complaints.s
+    walk = stream.walks[signal]
+    return walk.at(stream.firsts - walk.events)

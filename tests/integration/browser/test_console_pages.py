@@ -90,6 +90,12 @@ async def test_a_provider_shows_its_signals_its_open_decisions_and_which_rule_is
     await expect(page.get_by_role("meter", name="alarm of deferred")).to_have_attribute(
         "aria-valuetext", "alarm at 20 of 40 points"
     )
+    over_time = page.get_by_role("figure", name="Alarm of deferred: at most 20 of 40 points in this span, never at its")
+    await expect(over_time).to_be_visible()
+    await page.get_by_label("of which mail").select_option("address 192.0.2.12")
+    await expect(page.get_by_text("One point for 15 minutes")).to_be_visible()
+    await expect(over_time).to_be_visible()
+    await page.get_by_label("of which mail").select_option("all its mail")
     await expect(page.get_by_text("Gmail reports no single complaint")).to_be_visible()
 
     near = page.locator("[data-prospect]")
@@ -434,6 +440,7 @@ async def test_an_address_shows_its_hours_days_and_warm_up(console: Console) -> 
     await expect(page.get_by_role("row", name="192.0.2.14")).to_contain_text("warming up")
     await page.get_by_role("link", name="192.0.2.14").click()
     await expect(page.get_by_role("img", name="Outcomes by hour: 55 delivered")).to_be_visible()
+    await expect(page.get_by_role("img", name="Outcomes by day: 55 delivered")).to_be_visible()
     await expect(page.get_by_role("row", name="Gmail")).to_contain_text("deferral at 20 of 40 points")
     warm = page.get_by_role("region", name="Warm-up days")
     await warm.get_by_label("provider").select_option("yahoo")

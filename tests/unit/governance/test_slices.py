@@ -77,6 +77,13 @@ def test_a_slice_keeps_the_highest_s_though_the_alarm_fell_or_began_afresh_since
     assert deferrals(signals) == [(1, 0, 40)]
 
 
+def test_an_alarm_of_an_earlier_slice_is_not_told_of_the_later_ones_read_with_it() -> None:
+    signals = SignalProcessor()
+    alarmed = [of(n / 10, OutcomeKind.DEFERRED) for n in range(11)]
+    signals.observe([*alarmed, *(of(6 + n / 20, OutcomeKind.DELIVERED) for n in range(50))])
+    assert deferrals(signals) == [(11, 44, 40), (50, 0, 40)]
+
+
 def test_a_late_record_says_nothing_of_where_s_stood() -> None:
     signals = SignalProcessor()
     signals.observe([of(60, OutcomeKind.DEFERRED)])

@@ -4,7 +4,7 @@ import { seconds } from "../charts/scale";
 import { number, when, words } from "../format";
 import { usePoll } from "../hooks";
 import { Link } from "../router";
-import { DayCharts, HourChart } from "./IpCharts";
+import { DayCharts, HourChart, OutcomeDays } from "./IpCharts";
 import { WarmupChart } from "./WarmupChart";
 
 /** All sending addresses, to choose one. */
@@ -49,9 +49,9 @@ export function IpPage({ ip }: { ip: string }) {
   if (!data) return <>{head}<p className={error ? "empty trouble" : "empty skeleton"} role="status">{error ?? "Loading its history…"}</p></>;
   const now = seconds(data.at);
   const begin = Math.min(now - 86400, ...data.decisions.slice(0, 50).map((one) => seconds(one.at)));
-  const nothing = !data.counted.length && !data.decisions.length && !data.warmup.length;
+  const nothing = !data.counted.length && !data.outcomes.length && !data.decisions.length && !data.warmup.length;
   if (nothing) {
-    return <>{head}<section><p className="empty">Nothing is stored about {ip}: no mail from it in the last week, no decision, no warm-up day. Check the address, or choose one of <Link to="/ip">those that are known</Link>.</p></section></>;
+    return <>{head}<section><p className="empty">Nothing is stored about {ip}: no mail from it in the last thirty days, no decision, no warm-up day. Check the address, or choose one of <Link to="/ip">those that are known</Link>.</p></section></>;
   }
   return (
     <>
@@ -59,6 +59,7 @@ export function IpPage({ ip }: { ip: string }) {
       <div className="split">
         <div className="main-column">
           <HourChart counted={data.counted} now={data.at} />
+          <OutcomeDays outcomes={data.outcomes} now={data.at} />
           <DayCharts counted={data.counted} now={data.at} />
           <WarmupChart days={data.warmup} cold={data.cold} />
         </div>
