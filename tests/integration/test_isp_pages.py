@@ -86,6 +86,32 @@ async def test_a_provider_is_told_with_points_bands_alarms_and_what_comes_next(c
     assert {one["agent"] for one in page["agents"]} == set(AgentKind)
 
 
+BANDS = [
+    (1_000_000, (0.03, 0.08, 299)),  # the alarm table of the governance page, up to 2,000 an hour
+    (1_500_000, (0.04, 0.1, 225)),  # and above
+]
+
+
+@pytest.mark.parametrize(("volume", "band"), BANDS)
+async def test_the_band_of_a_picture_is_that_of_the_streams_own_volume(
+    client: Client, pool: Pool, volume: int, band: tuple[float, float, int]
+) -> None:
+    signals = SignalProcessor()
+    signals.observe([outcome(n, NOW - timedelta(minutes=9), OutcomeKind.DELIVERED, ip=IP) for n in range(5)])
+    rows, points = signals.take_changes(NOW)
+    day = int((NOW - timedelta(days=1)).timestamp()) // 86_400
+    rows = [
+        attrs.evolve(row, state={**row.state, "days": [[day, volume], *row.state["days"]]})
+        if (row.signal, row.scope_type) == ("state", "isp")
+        else row
+        for row in rows
+    ]
+    await PostgresGovernanceStore(pool).save(Step(now=NOW, signals=rows, history=points))
+    page = (await client.get("/api/v1/isps/gmail", params={"hours": 6})).json()
+    bounce = next(one for one in page["series"] if one["signal"] == "bounce")
+    assert (bounce["p0"], bounce["p1"], bounce["alarm"]) == band
+
+
 async def test_a_long_span_has_coarser_points_with_the_same_sums_and_an_earlier_end_leaves_out_the_rest(
     client: Client, pool: Pool
 ) -> None:

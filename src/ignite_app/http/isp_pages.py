@@ -19,7 +19,6 @@ from ignite_adapters.postgres.pool import Pool
 from ignite_adapters.postgres.reading import ReadingRoom
 from ignite_app.clock import Clock
 from ignite_domain.errors import BadInput, NotFound
-from ignite_domain.governance.alarms import TUNINGS
 from ignite_domain.governance.outlook import Ahead, Prospect, ahead, prospects
 from ignite_domain.governance.rules import Rule
 from ignite_domain.governance.signals import SignalProcessor
@@ -112,9 +111,10 @@ def _ahead(one: Ahead) -> dict[str, Any]:
     }
 
 
-def _band(signal: Signal) -> dict[str, Any]:
-    ordinary = TUNINGS[signal][0]
-    return {"p0": ordinary.p0, "p1": ordinary.p1}
+def _alarm(signals: SignalProcessor, scope: tuple[str, str, str], signal: Signal) -> dict[str, Any]:
+    """The band and the limit in force there: a busy stream is granted a higher share."""
+    level = signals.level(*scope, signal)
+    return {"p0": level.p0, "p1": level.p1, "s": signals.statistic(*scope, signal), "alarm": level.alarm}
 
 
 def routes(deps: IspPageDeps) -> list[Any]:
@@ -147,6 +147,7 @@ def routes(deps: IspPageDeps) -> list[Any]:
         bucket = max(bucket, timedelta(minutes=COARSE_MINUTES)) if of else bucket
         rows = await reading.series((isp, kind, name), since, end, bucket)
         signals = SignalProcessor(await reading.states(isp), deps.complaint_median)
+        signals.plan(await store.planned())  # a level serves what lies ahead, too
         reported = await store.reported((now - REPORTED_FOR).date())
         near = prospects(which, await deps.rules(), signals, deps.cold, reported, now)
         return {
@@ -159,9 +160,7 @@ def routes(deps: IspPageDeps) -> list[Any]:
             "series": [
                 {
                     "signal": signal,
-                    **_band(signal),
-                    "s": signals.statistic(isp, kind, name, signal),
-                    "alarm": signals.level(isp, kind, name, signal).alarm,
+                    **_alarm(signals, (isp, kind, name), signal),
                     "points": [[row[key] for key in POINT] for row in rows if row["signal"] == signal],
                 }
                 for signal in SHOWN

@@ -107,4 +107,6 @@ def level_of(signal: Signal, volume: float) -> Cusum:
 def _level(signal: Signal, row: int, busy: bool) -> Cusum:
     tuning = TUNINGS[signal][busy]
     limit = tuning.limit(row)
-    return Cusum(tuning.up, limit, tuning.p0, tuning.p1, 10_000 * round(tuning.arl(limit) / 10_000), row)
+    # what it serves is what it is found by again after a restart: a row that reaches beyond `BUSY` has two levels
+    serves = row if busy else min(row, BUSY)
+    return Cusum(tuning.up, limit, tuning.p0, tuning.p1, 10_000 * round(tuning.arl(limit) / 10_000), serves)

@@ -171,6 +171,21 @@ def test_a_peak_within_a_step_is_seen_once() -> None:
     assert signals.statistic(*GMAIL, Signal.BOUNCE) == 228 - 101
 
 
+@pytest.mark.parametrize("volume", [36_000, 360_001, 1_000_000, 1_440_000, 1_440_001, 5_000_000])
+def test_a_restart_changes_no_level_and_no_s(volume: int) -> None:
+    stream = Stream(GMAIL, walked=True)
+    stream.turn(0)
+    stream.now[0] = volume
+    stream.turn(1440)
+    stream.walks[Signal.BOUNCE].s = 150
+    again = Stream.from_state(GMAIL, json.loads(json.dumps(stream.state())), walked=True)
+    assert again.alarm(Signal.BOUNCE) == stream.alarm(Signal.BOUNCE)
+    assert again.alarm(Signal.BOUNCE).p0 == (0.03 if volume <= 1_440_000 else 0.04)
+    stream.relevel()
+    again.relevel()
+    assert again.walks[Signal.BOUNCE].s == stream.walks[Signal.BOUNCE].s == 150
+
+
 def test_a_streams_level_follows_its_volume_and_s_keeps_its_share_of_the_way() -> None:
     signals = SignalProcessor()
     signals.observe(records([(0, "dead", True)] * 4))
