@@ -248,6 +248,7 @@ class Container(containers.DeclarativeContainer):
         complaint_median=providers.Callable(lambda s: timedelta(hours=s.governance.complaint_median_hours), settings),
         suppress_foreign=settings.provided.governance.suppress_foreign_mail,
         modes=modes,
+        alerts=providers.Factory(AlertStore, pool),
         policy=providers.Factory(
             PolicyInForce,
             policies,

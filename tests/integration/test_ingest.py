@@ -12,14 +12,17 @@ import pytest
 
 from conftest import NOW
 from ignite_adapters.pmta.accounting import DirectoryFeed
+from ignite_adapters.postgres.alerts import AlertStore
 from ignite_adapters.postgres.governance import PostgresGovernanceStore
 from ignite_adapters.postgres.pool import Pool
 from ignite_adapters.postgres.reading import ReadingRoom
 from ignite_app.workers.ingest import IngestWorker
 from ignite_domain.errors import PortFailure
+from ignite_domain.governance.health import FREEZES, Finding
 from ignite_domain.governance.orchestrator import Orchestrator
 from ignite_domain.governance.ports import Step
-from ignite_domain.governance.words import Mode
+from ignite_domain.governance.words import Action, AgentKind, Decision, DecisionStatus, Mode, TargetType
+from ignite_domain.isps import Isp
 from integration.sending import HandClock
 
 HEADER = (
@@ -447,3 +450,30 @@ async def test_states_of_signals_are_forgotten_after_a_week_and_what_was_counted
     await desk.worker().step()
     assert await desk.rows("select count(*) from mailing_engine_signal_state") == [(0,)]
     assert await desk.rows("select * from mailing_engine_signals order by scope_type, signal") == stored  # idle: no row
+
+
+async def test_a_lifetime_that_ends_while_the_log_is_silent_is_held_until_records_come_again(desk: Desk) -> None:
+    alerts, now = AlertStore(desk.pool), desk.clock.now()
+    stands = Decision(
+        at=now - timedelta(hours=2),
+        until=now - timedelta(minutes=1),
+        isp=Isp.GMAIL,
+        agent=AgentKind.POOL,
+        action=Action.QUARANTINE_IP,
+        target_type=TargetType.IP,
+        target="192.0.2.11",
+        reason="because",
+        rule="test@1",
+        evidence={"n": 1},
+        status=DecisionStatus.VERIFIED,
+    )
+    await PostgresGovernanceStore(desk.pool).save(Step(now=now, decisions=[(stands, Mode.ACT, "")]))
+    await alerts.hold([Finding("dead_man", "", "silent")], FREEZES, now)
+    worker = desk.worker(alerts=alerts)
+    await worker.step()
+    held = "select action, until > %s, status_note like '%%dead_man%%' from mailing_engine_decisions order by id"
+    assert await desk.rows(held, now) == [("quarantine_ip", True, True)]
+    await alerts.hold([], FREEZES, now)
+    desk.clock.advance(minutes=11)
+    await worker.step()
+    assert [row[0] for row in await desk.rows(held, now)] == ["quarantine_ip", "probe"]

@@ -19,9 +19,11 @@ import structlog
 from ignite_app.clock import Clock
 from ignite_app.settings import GovernanceSettings, PmtaSettings
 from ignite_app.workers.read_ahead import MANY, ReadAhead, Reading
+from ignite_app.workers.warmup import StandingAlerts
 from ignite_domain.errors import BadInput
 from ignite_domain.governance.accounting import Rejected, read
 from ignite_domain.governance.gatherer import Gatherer
+from ignite_domain.governance.health import FREEZES, frozen_by
 from ignite_domain.governance.ingestor import Ingestor
 from ignite_domain.governance.modes import ModesStore
 from ignite_domain.governance.orchestrator import Orchestrator
@@ -60,7 +62,8 @@ def mode_of(governance: GovernanceSettings, pmta: PmtaSettings) -> Mode:
 
 class IngestWorker:
     """Worker `ingest`; alone, under a lease. `cold` maps cold addresses to their VMTAs. `modes`: what people have
-    said of modes and stops, looked up at every step; None: the orchestrator's own."""
+    said of modes and stops, looked up at every step; None: the orchestrator's own. While one of the `alerts` about
+    the log stands that say so, nothing is loosened."""
 
     name = "ingest"
 
@@ -77,6 +80,7 @@ class IngestWorker:
         batch: int = BATCH,
         suppress_foreign: bool = False,
         modes: ModesStore | None = None,
+        alerts: StandingAlerts | None = None,
         policy: RulesInForce | None = None,
     ) -> None:
         self.idle = poll_seconds
@@ -90,6 +94,7 @@ class IngestWorker:
         self._store = store
         self._orchestrator = orchestrator
         self._modes = modes
+        self._alerts = alerts
         self._cold = cold
         self._clock = clock
         self._ingestor: Ingestor | None = None
@@ -177,12 +182,16 @@ class IngestWorker:
             pass
 
     async def _governed(self, now: datetime) -> Orchestrator:
-        """The orchestrator with what people say now."""
+        """The orchestrator with what people say now, and with what the alerts about the log forbid."""
+        governed = self._orchestrator
+        if self._alerts is not None:
+            frozen = frozen_by(await self._alerts.standing(FREEZES), self._feed.hosts)
+            governed = attrs.evolve(governed, frozen=frozen)
         if self._modes is None:
-            return self._orchestrator
+            return governed
         modes = await self._modes.load()
         refused = await self._modes.refused(now, self._orchestrator.dwell)
-        return attrs.evolve(self._orchestrator, mode_of=modes.of, stop_of=modes.stop_of, refused=refused)
+        return attrs.evolve(governed, mode_of=modes.of, stop_of=modes.stop_of, refused=refused)
 
     def _tell(self, reading: Reading) -> Tally:
         """What was read says about the logs themselves. A host of which nothing is new is told once a minute."""

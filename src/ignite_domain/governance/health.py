@@ -4,7 +4,7 @@ Decides when silence, missing types, differing totals or a wrong clock deserve a
 caller looks, keeps and tells.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
@@ -53,6 +53,17 @@ STALLED, TOTALS, TYPES, SKEW, UNREAD, DEAD_MAN, UNREACHABLE = (
 FEED_KINDS: Final = (STALLED, TOTALS, TYPES, SKEW, UNREAD, DEAD_MAN, UNREACHABLE)
 """Kinds of alerts about logs and their hosts. While one of `FREEZES` stands, nothing should be loosened."""
 FREEZES: Final = frozenset({DEAD_MAN, STALLED, UNREAD})
+MAIN: Final = ""
+"""The subject of alerts about the host that `pmta.*` is about."""
+
+
+def frozen_by(standing: Iterable[tuple[str, str]], hosts: Sequence[str]) -> str:
+    """Why nothing may be loosened, by the (kind, subject) of the alerts that stand; "" if it may.
+
+    Levers are turned at the main host, so where its log has a place of its own among `hosts`, only that one counts.
+    """
+    kinds = sorted({kind for kind, subject in standing if kind in FREEZES and (subject == MAIN or MAIN not in hosts)})
+    return f"nothing is loosened while the log tells nothing ({', '.join(kinds)})" if kinds else ""
 
 
 @attrs.frozen

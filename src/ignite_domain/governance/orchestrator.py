@@ -105,7 +105,8 @@ class Orchestrator:
     """`mode_of` says how far an agent may go, `stop_of` who stopped them; `max_stop_share` is the share of a host's
     attempts per hour that all stops of one agent may come to without a person (emergency excepted); `steering` sets
     the rates of throttles. `approval`: how long a person has to answer; None: nobody can be asked (a backtest), and
-    what would wait stays a plain proposal. `refused`: what agents may not wish again yet."""
+    what would wait stays a plain proposal. `refused`: what agents may not wish again yet. `frozen`: why nothing may
+    be loosened now, "" if it may (`health.frozen_by`): lifetimes, probes and rates that would climb are held."""
 
     mode_of: ModeOf
     max_stop_share: float = 0.25
@@ -114,6 +115,7 @@ class Orchestrator:
     stop_of: StopOf = lambda isp: ""
     approval: timedelta | None = None
     refused: frozenset[Key] = frozenset()
+    frozen: str = ""
 
     def settle(
         self,
@@ -139,12 +141,23 @@ class Orchestrator:
         answered = overdue(standing, now, silent)
         standing = answered.standing
         found = _Found(self.refused | {key_of(one) for one in answered.rejected}, changes=list(answered.changes))
-        acting = {one.id for one in standing if not silent(one)}
+        acting = {one.id: one for one in standing if not silent(one)}
         steerable = [one for one in standing if not awaits(one)]
-        steps = [step for step in self.steering.steer(steerable, signals, edge) if step.decision_id in acting]
+        steps = [
+            step
+            for step in self.steering.steer(steerable, signals, edge)
+            if step.decision_id in acting and not (self.frozen and _climbs(step, acting[step.decision_id]))
+        ]
         standing = _with_rates(standing, steps)
         back = way_back(
-            standing, signals, now, self.steering, edge, self.dwell, silent, lambda one: _still_wanted(one, wishes)
+            standing,
+            signals,
+            now,
+            self.steering,
+            edge,
+            self.dwell,
+            lambda one: silent(one) or self.frozen,
+            lambda one: _still_wanted(one, wishes),
         )
         self._loosen(back, by_id, now, found)
         alive = [one for one in standing if one.id not in back.ended]
@@ -274,6 +287,10 @@ def _still_wanted(restriction: Decision, wishes: Sequence[Decision]) -> str:
         if wish.agent is not restriction.agent and _same_thing(wish, restriction):
             return f"the {wish.agent} agent still wants it: {wish.reason}"
     return ""
+
+
+def _climbs(step: RateStep, throttle: Decision) -> bool:
+    return step.rung > int(throttle.parameters["rung"])
 
 
 def _with_rates(standing: Sequence[Decision], steps: Sequence[RateStep]) -> list[Decision]:

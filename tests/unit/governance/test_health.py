@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import attrs
 import pytest
 
-from ignite_domain.governance.health import Compared, HostLog, Total, agree, findings
+from ignite_domain.governance.health import Compared, HostLog, Total, agree, findings, frozen_by
 
 NOW = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 FINE = HostLog("", NOW, "", NOW, NOW, -1.0, {"d": 900, "b": 200, "t": 5, "tq": 1})
@@ -105,3 +105,20 @@ def test_a_finding_names_host_and_numbers() -> None:
     )
     assert (one.kind, one.subject) == ("totals_differ", "mta2")
     assert all(word in one.text for word in ("mta2", "60 minutes", "1000", "400 to 500"))
+
+
+@pytest.mark.parametrize(
+    ("standing", "hosts", "frozen"),
+    [
+        ([], [""], False),
+        ([("dead_man", "")], [""], True),
+        ([("feed_stalled", "")], ["", "mta2"], True),
+        ([("feed_unreadable", "mta2")], ["", "mta2"], False),  # levers are turned at the main host
+        ([("feed_unreadable", "mta2")], ["mta2", "mta3"], True),  # no log of which is known to be its
+        ([("clock_skew", ""), ("halt", "gmail")], [""], False),
+    ],
+)
+def test_what_the_alerts_about_the_logs_freeze(standing: list[tuple[str, str]], hosts: list[str], frozen: bool) -> None:
+    assert bool(frozen_by(standing, hosts)) is frozen
+    if frozen:
+        assert standing[0][0] in frozen_by(standing, hosts)

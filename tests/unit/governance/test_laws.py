@@ -199,6 +199,37 @@ def test_no_agent_stops_more_than_a_quarter_of_the_host_without_a_person(
 
 
 @settings(max_examples=150, deadline=None)
+@given(ANY_LEVER, st.booleans(), st.integers(0, 40), st.integers(0, 300), st.sampled_from((Mode.ACT, Mode.APPROVE)))
+def test_nothing_is_loosened_while_the_dead_man_holds(
+    restriction: Decision, out: bool, accepted: int, minutes: int, mode: Mode
+) -> None:
+    """Whatever stands, and however well its probe was taken: lifetimes are held, and nothing begins the way back."""
+    (standing,) = numbered([restriction])
+    now = standing.until + timedelta(minutes=minutes)
+    probe = attrs.evolve(
+        standing, id=2, at=standing.until, until=now, action=Action.PROBE, parameters={"of": 1, "messages": 30}
+    )
+    signals = SignalProcessor()
+    signals.observe(
+        [
+            attrs.evolve(outcome(number, now, isp=standing.isp, job="c1"), queue=standing.target)
+            for number in range(accepted)
+        ]
+    )
+    here = [standing, probe] if out else [standing]
+    free = Orchestrator(lambda kind, isp: mode, approval=timedelta(minutes=15))
+    settled = attrs.evolve(free, frozen="the log is silent").settle([], here, signals, now)
+    assert settled.decisions == ()
+    assert all(change.status is None for change in settled.changes)
+    if not out:
+        ((change),) = settled.changes
+        assert change.until is not None
+        assert change.until > now
+        assert "the log is silent" in change.note
+        assert free.settle([], here, signals, now).decisions  # and would begin at once if records came
+
+
+@settings(max_examples=150, deadline=None)
 @given(ANY_LEVER, st.booleans())
 def test_a_proposal_on_anothers_knob_is_answered_by_its_owner(wish: Decision, refused: bool) -> None:
     """By the owner's decision, if it slows mail and the owner's records bear it out, else by the reason why not."""

@@ -227,6 +227,15 @@ def test_it_climbs_a_rung_on_three_clean_full_minutes_and_waits_for_the_host() -
     assert step.parameters["memory"]["seen"] == [[7, 0]]  # its own minutes from the one after the confirmation
 
 
+def test_while_the_log_is_silent_no_rung_is_climbed_and_a_cut_is_still_made() -> None:
+    """The same three clean minutes; and 17 refused of 20: cut to 3 × 1.04 a minute, which is rung 6 (2.99)."""
+    decision = attrs.evolve(throttle(10, accepted=7.5), at=BEGIN - timedelta(minutes=20))
+    frozen = attrs.evolve(ACT, frozen="the log is silent")
+    for minutes, rungs in (([minute(n, 6) for n in range(3)], (11, None)), ([minute(0, 3, 17)], (6, 6))):
+        steps = [by.settle([], [decision], seen(*minutes), at(len(minutes) - 1)).rate_steps for by in (ACT, frozen)]
+        assert tuple(many[-1].rung if many else None for many in steps) == rungs
+
+
 def test_a_throttle_of_a_closed_door_remembers_what_was_accepted_in_the_hour_before() -> None:
     """40 minutes of 30 accepted, then 30 refused: 1,200 an hour are 20 a minute. Nothing of it is in `accepted`."""
     signals = seen(*(minute(at, 30) for at in range(-40, 0)), minute(0, 0, 30))
