@@ -241,6 +241,7 @@ class Container(containers.DeclarativeContainer):
             providers.Callable(lambda s: timedelta(seconds=s.governance.min_dwell_seconds), settings),
             providers.Callable(lambda s: Steering(s.governance.queue_rate_per_hour), settings),
             approval=providers.Callable(lambda s: timedelta(minutes=s.governance.approval_minutes), settings),
+            vmtas=addresses,
         ),
         cold_by_ip,
         clock,

@@ -5,7 +5,7 @@ decided in `recovery`, what an answer or a deadline changes in `approvals`, whic
 nothing; the ingestor saves what it returns together with the records that caused it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -106,7 +106,8 @@ class Orchestrator:
     attempts per hour that all stops of one agent may come to without a person (emergency excepted); `steering` sets
     the rates of throttles. `approval`: how long a person has to answer; None: nobody can be asked (a backtest), and
     what would wait stays a plain proposal. `refused`: what agents may not wish again yet. `frozen`: why nothing may
-    be loosened now, "" if it may (`health.frozen_by`): lifetimes, probes and rates that would climb are held."""
+    be loosened now, "" if it may (`health.frozen_by`): lifetimes, probes and rates that would climb are held.
+    `vmtas`: the governed host's, with their addresses, if they are known: other addresses are out of reach."""
 
     mode_of: ModeOf
     max_stop_share: float = 0.25
@@ -116,6 +117,7 @@ class Orchestrator:
     approval: timedelta | None = None
     refused: frozenset[Key] = frozenset()
     frozen: str = ""
+    vmtas: Mapping[str, str] = attrs.field(factory=dict)
 
     def settle(
         self,
@@ -214,8 +216,8 @@ class Orchestrator:
         if _is_capped(wish):
             wish = attrs.evolve(wish, evidence={**wish.evidence, STOPPED: _stop_share(wish, signals, now)})
         status, note, safe = self._status(wish, mode, signals, here, now)
-        if unowned:
-            status, note, safe = DecisionStatus.PROPOSED, unowned, None
+        if why := unowned or self._outside(wish):
+            status, note, safe = DecisionStatus.PROPOSED, why, None
         if same and status is DecisionStatus.PROPOSED and safe is None:
             return  # its proposal stands already
         for one in same:
@@ -228,6 +230,15 @@ class Orchestrator:
             found.new.append((ask(wish, now, self.approval, safe), mode, note))
         else:
             found.new.append((attrs.evolve(wish, status=status), mode, note))
+
+    def _outside(self, wish: Decision) -> str:
+        """Why nothing can be done about a target from here; "" if it can. Such a wish stays a proposal: what is
+        rejected would be wished, and written down, at every step anew."""
+        if wish.target_type not in (TargetType.IP, TargetType.VMTA) or not self.vmtas:
+            return ""
+        if wish.target in self.vmtas or wish.target in self.vmtas.values():
+            return ""
+        return "not an address of the governed host: nothing can be done about it from here"
 
     def _lengthen(self, wish: Decision, lately: Sequence[Decision]) -> Decision:
         """Hysteresis: a restriction lives at least its dwell, and twice as long each time it comes back."""

@@ -167,6 +167,30 @@ def test_a_wish_out_of_bounds_is_rejected_with_the_reason(bad: Decision, why: st
     assert why in made[2]
 
 
+@pytest.mark.parametrize(
+    ("target", "target_type", "status"),
+    [
+        (IPS[0], TargetType.IP, DecisionStatus.APPROVED),
+        ("mta1", TargetType.VMTA, DecisionStatus.APPROVED),
+        (IPS[1], TargetType.IP, DecisionStatus.PROPOSED),
+        ("mta9", TargetType.VMTA, DecisionStatus.PROPOSED),
+    ],
+)
+def test_what_lies_outside_the_governed_host_is_a_proposal_and_said_once(
+    target: str, target_type: TargetType, status: DecisionStatus
+) -> None:
+    """Signals hold the mail of all hosts whose logs are read; levers are turned at one."""
+    by = attrs.evolve(ACT, vmtas={"mta1": IPS[0]})
+    action, agent = Action.QUARANTINE_IP, AgentKind.POOL
+    if target_type is TargetType.VMTA:
+        action, agent = Action.DISABLE_SOURCE, AgentKind.REPUTATION
+    quarantine = wish(action, agent, target, target_type)
+    ((made, _, note),) = settle([quarantine], by=by).decisions
+    assert made.status is status
+    assert ("not an address of the governed host" in note) is (status is DecisionStatus.PROPOSED)
+    assert settle([quarantine], [attrs.evolve(made, id=1)], by=by) == Settled()
+
+
 def test_a_standing_throttle_whose_alarm_comes_again_is_left_to_its_steering() -> None:
     late = START + timedelta(minutes=10)
     again = attempts(20, 20, START + timedelta(minutes=5))
