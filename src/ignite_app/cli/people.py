@@ -62,6 +62,8 @@ def _decision_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     for row in rows:
         what = f"{row['action'].replace('_', ' ')} {row['target']}"
         lines.append(f"{row['id']:>6} {row['isp'] or 'whole host':10} {what}: {row['status']}; {row['reason']}")
+        if row["status_note"]:
+            lines.append(f"       {row['status_note']}")
         if row["awaits"]:
             silence = "applied" if row["on_deadline"] == "apply" else "rejected"
             lines.append(f"       waits until {row['deadline']:%Y-%m-%d %H:%M} UTC; if nobody answers it is {silence}")
@@ -136,7 +138,7 @@ def reject(decision: int, *, reason: Reason, by: By = "cli", config: Config = No
 
 @governance.command
 def release(decision: int, *, reason: Reason, by: By = "cli", config: Config = None, json: Json = False) -> int:
-    """Undo the DECISION that stands, at once and whoever still wants it."""
+    """Undo the DECISION that stands, at once and whoever still wants it; of a suppression every entry that it made."""
     return _told(_run(config, lambda people: people.release(decision, by, reason)), json)
 
 
