@@ -18,7 +18,7 @@ from ignite_domain.governance.outcomes import (
     US_KINDS,
     brand_of,
     is_expiry,
-    kind_for_rules,
+    meant_by,
 )
 from ignite_domain.governance.replies import classify, provider_of
 from ignite_domain.governance.signals import OutcomeKind, Where
@@ -40,61 +40,63 @@ def _seconds_of(text: str) -> int:
     return int(at.timestamp()) if at else -1
 
 
+class _Times(dict[str, int]):
+    """Seconds of times that have been met; another one is read."""
+
+    def __missing__(self, text: str) -> int:
+        if len(self) > MEMO:
+            self.clear()
+        found = self[text] = _seconds_of(text)
+        return found
+
+
+class _Unquoted(Exception):
+    """A cell that was left out, since it was quoted, is asked for."""
+
+
+class _Places(dict[Where, Where]):
+    """Domain, address, job, queue -> where that is counted. Only whole cells get in."""
+
+    def __missing__(self, key: Where) -> Where:
+        if QUOTED in "".join(key):
+            raise _Unquoted
+        return self.find(key)
+
+    def find(self, key: Where) -> Where:
+        if len(self) > MEMO:
+            self.clear()
+        domain, ip, job, queue = key
+        isp = brand_of(domain)
+        found = self[key] = (isp.value, ip, job, queue) if isp else ("", ip, job, "")
+        return found
+
+
 class Memo:
     """Answers that come again: times, places, what replies mean. Forgotten as a whole when there are too many."""
 
     def __init__(self) -> None:
-        self.times: dict[str, int] = {}
-        self.places: dict[Where, Where] = {}
-        self.places_of: dict[Where, Where] = {}  # domain, address, job, queue -> place
+        self.times = _Times()
+        self.places = _Places()
         self.providers: dict[str, str] = {}  # receiving host -> the suffix that its codes go by
         self.said: dict[tuple[str, str, str, str], Said] = {}
 
     def seconds(self, texts: Sequence[str]) -> list[int]:
         """Seconds since 1970 of times as PMTA writes them; −1 for what is none."""
-        times = self.times
-        found = list(map(times.get, texts))
-        if None in found:
-            if len(times) > MEMO:
-                times.clear()
-            times.update((text, _seconds_of(text)) for text in set(texts).difference(times))
-            return [times[text] for text in texts]
-        return found  # type: ignore[return-value]  # there is no None
+        return list(map(self.times.__getitem__, texts))
 
     def all_places(
-        self,
-        domains: Sequence[str],
-        ips: Sequence[str],
-        jobs: Sequence[str],
-        queues: Sequence[str],
-        *,
-        whole: bool = True,
+        self, domains: Sequence[str], ips: Sequence[str], jobs: Sequence[str], queues: Sequence[str]
     ) -> list[Where] | None:
-        """`place` of each. Unless cells are `whole`, None if one of them was quoted."""
-        found = list(map(self.places_of.get, zip(domains, ips, jobs, queues, strict=True)))
-        if None in found:
-            keys = list(zip(domains, ips, jobs, queues, strict=True))
-            unknown = {key for place, key in zip(found, keys, strict=True) if place is None}
-            if not whole and any(QUOTED in cell for key in unknown for cell in key):
-                return None
-            found = [place or self.place(*key) for place, key in zip(found, keys, strict=True)]
-        return found  # type: ignore[return-value]  # no None is left
+        """`place` of each; None if there is a quote in one: what it holds may have been left out."""
+        try:
+            return list(map(self.places.__getitem__, zip(domains, ips, jobs, queues, strict=True)))
+        except _Unquoted:
+            return None
 
     def place(self, domain: str, ip: str, job: str, queue: str) -> Where:
-        if len(self.places_of) > MEMO:
-            self.places_of.clear()
-        found = self.places_of[(domain, ip, job, queue)] = self._place(domain, ip, job, queue)
-        return found
-
-    def _place(self, domain: str, ip: str, job: str, queue: str) -> Where:
-        isp = brand_of(domain)
-        key = (isp.value, ip, job, queue) if isp else ("", ip, job, "")
-        found = self.places.get(key)
-        if found is None:
-            if len(self.places) > MEMO:
-                self.places.clear()
-            found = self.places[key] = key
-        return found
+        """Where mail to a domain, from an address, in a job, by a queue is counted."""
+        key = (domain, ip, job, queue)
+        return self.places.find(key) if QUOTED in "".join(key) else self.places[key]
 
     def meaning(self, kind: str, status: str, diagnostic: str, mta: str, rcpt: str, ip: str) -> Said:
         """What a reply says. Recipient, sending address and serial numbers, which `classify` masks as well, give way
@@ -128,10 +130,13 @@ def said_of(kind: str, status: str, diagnostic: str, mta: str) -> Said:
     code = status.partition(" ")[0]
     quoted = diagnostic.removeprefix("smtp;")
     reply = EXPIRY if is_expiry(kind, code) else classify(code, quoted, mta.partition(" ")[0])
+    meant = meant_by(reply, outcome, _SOMEBODY.partition("@")[2])
     return Said(
-        reply.rule,
-        kind_for_rules(reply, outcome),
+        meant.rule,
+        meant.kind,
         reply.kind in ADDRESS_KINDS,
         outcome is OutcomeKind.BOUNCED and reply.kind in US_KINDS,
         reply.hard,
+        meant.names.replace(_SOME_IP, "").strip(),  # the address that it was sent from
+        meant.asks_s,
     )

@@ -17,7 +17,7 @@ from ignite_domain.governance.judging import Wrong
 from ignite_domain.governance.logged import BRAND
 from ignite_domain.governance.orchestrator import Settled
 from ignite_domain.governance.ports import StatusChange
-from ignite_domain.governance.signals import Event, Where
+from ignite_domain.governance.signals import Event, Note, Where
 from ignite_domain.governance.streams import BOUNCED, COMPLAINED, DEAD, REFUSED
 from ignite_domain.governance.words import Action, AgentKind, Decision, DecisionStatus, Mode, TargetType
 from ignite_domain.isps import Isp
@@ -49,6 +49,9 @@ class Thresholds:
 
     def __init__(self) -> None:
         self._minutes: dict[Isp, dict[int, _Minute]] = {isp: {} for isp in Isp}
+
+    def note(self, notes: Sequence[Note]) -> None:
+        """Thresholds listen to no reply."""
 
     def take(self, events: Sequence[Event]) -> None:
         for second, (label, *_), code, *_ in events:

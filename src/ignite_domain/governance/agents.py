@@ -170,7 +170,7 @@ class Agent:
             together = len(found) > 1 and len(found) >= WIDE_SHARE * len(active)
             rest = None
             if rule.test is Test.REPLY and not together:
-                rest = company(view.signals, self.label, blamed, rule.window_s, view.edge)
+                rest = company(view.signals, self.label, blamed, rule.replies, rule.window_s, view.edge)
             if together or rest is not None:
                 many = f"{len(found)} of {len(active)} addresses are refused together"
                 if rest is not None:
@@ -323,7 +323,8 @@ def _reply(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> Fin
     # A busy stream always holds a few unrelated refusals; they must be a share worth acting on.
     if matching[name] < rule.at_least or wilson_lower(seen.x, seen.n, rule.z) <= rule.limit:
         return None
-    named, whom = named_in(*view.signals.names(isp, scope_type, scope, name))
+    names, value = view.signals.names(isp, scope_type, scope, name)
+    named, whom = named_in(names, value or (scope if (names, scope_type) == ("ip", "ip") else ""))
     said = name.partition(":")[0]
     figures = _figures(rule, seen) | {"reply_rule": said, "recipients": matching[name]} | named
     who = f"{said}, {matching[name]} recipients{whom}"

@@ -15,6 +15,7 @@ from ignite_domain.governance.words import STANDING, Action, Decision, OnDeadlin
 
 HALT, WAITING, STOPPED = "halt", "approval_waiting", "stopped"
 AUTHENTICATION, UNREACHED, COMPLAINTS = "authentication_refused", "provider_unreachable", "complaints_reported"
+CARRIED_REFUSED = "carried_refused"
 NOT_CARRIED_OUT, NOT_GOVERNED = "not_carried_out", "host_not_governed"
 ATTENTION_KINDS: Final = (
     HALT,
@@ -22,6 +23,7 @@ ATTENTION_KINDS: Final = (
     STOPPED,
     AUTHENTICATION,
     UNREACHED,
+    CARRIED_REFUSED,
     COMPLAINTS,
     NOT_CARRIED_OUT,
     NOT_GOVERNED,
@@ -37,6 +39,10 @@ FOR_A_PERSON: Final[Mapping[str, tuple[str, str]]] = {
     "unreachable": (
         UNREACHED,
         "check this host's DNS and network, and whether the provider has announced an outage",
+    ),
+    "carried-refused": (
+        CARRIED_REFUSED,
+        "find out why the domain, signature or link is refused; a job that alone carries it is paused meanwhile",
     ),
     "reported-complaints": (
         COMPLAINTS,

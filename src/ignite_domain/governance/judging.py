@@ -15,7 +15,7 @@ from ignite_domain.governance.agents import HOST_WATCH, Agent, View, all_agents
 from ignite_domain.governance.book import Book
 from ignite_domain.governance.orchestrator import Orchestrator, Settled
 from ignite_domain.governance.rules import BY_AGENT, Rule, Scope
-from ignite_domain.governance.signals import Event, SignalProcessor, Where
+from ignite_domain.governance.signals import Event, Note, SignalProcessor, Where
 from ignite_domain.governance.words import AgentKind, Decision, Mode
 from ignite_domain.isps import Isp
 
@@ -54,6 +54,9 @@ class Judge(Protocol):
     def take(self, events: Sequence[Event]) -> None:
         """Count what was no delivery, in order of time."""
 
+    def note(self, notes: Sequence[Note]) -> None:
+        """Remember what replies, which have been counted, say besides their class."""
+
     def look(self, now: datetime, wrong: Wrong, book: Book) -> Settled:
         """What is decided at `now`, when `wrong` has just happened."""
 
@@ -68,6 +71,7 @@ class Governance:
         self.signals = SignalProcessor()
         self.accept = self.signals.accept
         self.take = self.signals.take
+        self.note = self.signals.note
         self._rules = rules
         self._orchestrator = Orchestrator(lambda kind, isp: Mode.ACT)
         self._agents = (*all_agents(), HOST_WATCH)

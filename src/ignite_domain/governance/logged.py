@@ -30,6 +30,8 @@ class Said(NamedTuple):
     address_fault: bool = False
     about_us: bool = False
     hard: bool = False
+    names: str = ""
+    asks_s: int = 0
 
 
 Line = tuple[int, int, Where, str, int, str, Said, bool]
@@ -133,7 +135,16 @@ class Stretch:
             (seconds[at], DELIVERED, wheres[at], messages[at], queued[at], "", NOTHING_SAID, True) for at in indices
         ]
         self.lines.sort()
-        stay = [True] * len(seconds)
+        self.drop(indices)
+
+    def drop(self, indices: list[int]) -> None:
+        """Drop these deliveries; indices rise."""
+        if 8 * len(indices) < len(self.seconds):
+            for column in self.columns:
+                for at in reversed(indices):
+                    del column[at]
+            return
+        stay = [True] * len(self.seconds)
         for at in indices:
             stay[at] = False
         self._set([list(compress(column, stay)) for column in self.columns])

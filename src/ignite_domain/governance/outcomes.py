@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from functools import lru_cache
 from hashlib import md5
-from typing import Final
+from typing import Final, NamedTuple
+
+import attrs
 
 from ignite_domain.governance.accounting import AccountingRecord
 from ignite_domain.governance.replies import EXPIRED, Reply, classify
@@ -32,6 +34,12 @@ KINDS: Final[Mapping[str, OutcomeKind]] = {
 """What a record of each type tells of; receipts (r) and remote status (rs) are no outcomes."""
 
 RECIPIENT_LIMIT: Final = "recipient_limit"
+CARRIED: Final = "carried"
+"""Class, as rules know it, of what is refused for something that the mail carries: a domain, a signature, a link."""
+CARRIES: Final = frozenset({"domain", "dkim", "url"})
+"""Kinds of identity that belong to a job's mail, whichever address it is sent from."""
+NETBLOCK: Final = "netblock"
+_NAME_LENGTH: Final = 100
 EXPIRY: Final = Reply(ReplyClass.NETWORK, False, None, None, "expired")
 """What the MTA itself says of mail that it gave up for want of time."""
 
@@ -89,7 +97,7 @@ def outcome_of(
     kind = KINDS.get(record.type)
     if kind is None:
         return None
-    said = kind_for_rules(reply, kind) if reply else ""
+    meant = meant_by(reply, kind, record.rcpt.rpartition("@")[2]) if reply else NOTHING_MEANT
     return Outcome(
         at=record.logged,
         isp=isp,
@@ -101,16 +109,41 @@ def outcome_of(
         first=first and record.type in _ATTEMPTS,
         address_fault=reply is not None and reply.kind in ADDRESS_KINDS,
         about_us=reply is not None and kind is OutcomeKind.BOUNCED and reply.kind in US_KINDS,
-        reply_kind=said,
-        reply_rule=reply.rule if reply else "",
+        reply_kind=meant.kind,
+        reply_rule=meant.rule,
         waited_s=waited_s(record) if kind is OutcomeKind.DELIVERED else 0,
-        asks_s=asks_s(reply, said) if reply else 0,
+        names=meant.names,
+        asks_s=meant.asks_s,
     )
 
 
-def asks_s(reply: Reply, said: str) -> int:
-    """Seconds that a reply, of the class `said` for rules, asks us to wait; 0 if it does not."""
-    return int(reply.retry_after.total_seconds()) if reply.retry_after and said in ASKS else 0
+class Meant(NamedTuple):
+    """What a reply means for signals: its class for rules, under which name it is remembered, whom it names, and for
+    how many seconds it asks us to wait. See `Outcome`."""
+
+    kind: str = ""
+    rule: str = ""
+    names: str = ""
+    asks_s: int = 0
+
+
+NOTHING_MEANT: Final = Meant()
+
+
+def meant_by(reply: Reply, kind: OutcomeKind, theirs: str = "") -> Meant:
+    """`theirs`: the recipient's domain. A reply that names that blames nobody of ours.
+
+    Replies of one rule that blame something else than the address are remembered apart: other things follow.
+    """
+    if reply.names is not None and theirs and reply.names.value == theirs.lower():
+        reply = attrs.evolve(reply, names=None)
+    said, rule, names = kind_for_rules(reply, kind), reply.rule, ""
+    if reply.names is not None and reply.names.kind != "recipient":
+        names = f"{reply.names.kind} {(reply.names.value or '')[:_NAME_LENGTH]}"
+        if said == CARRIED or reply.names.kind == NETBLOCK:
+            rule = f"{rule}:{reply.names.kind}"
+    wait = reply.retry_after if said in ASKS else None
+    return Meant(said, rule, names, int(wait.total_seconds()) if wait else 0)
 
 
 def waited_s(record: AccountingRecord) -> int:
@@ -129,4 +162,7 @@ def kind_for_rules(reply: Reply, kind: OutcomeKind) -> str:
     if reply.kind is ReplyClass.RATE_LIMIT and reply.names is not None and reply.names.kind == "recipient":
         return RECIPIENT_LIMIT
     deferred = kind is OutcomeKind.DEFERRED and reply.kind is ReplyClass.REPUTATION
+    carried = reply.names is not None and reply.names.kind in CARRIES
+    if carried and (reply.kind is ReplyClass.CONTENT or (reply.kind is ReplyClass.REPUTATION and not deferred)):
+        return CARRIED
     return f"deferred_{reply.kind.value}" if deferred else reply.kind.value

@@ -30,7 +30,7 @@ from ignite_domain.governance.logged import (
     Stretch,
 )
 from ignite_domain.governance.outcomes import FIRST_ATTEMPT
-from ignite_domain.governance.signals import Event, Where, code_of
+from ignite_domain.governance.signals import Event, Note, Where, code_of
 from ignite_domain.governance.words import Signal
 
 OPEN_MESSAGES: Final = 200_000
@@ -148,6 +148,7 @@ class Replay:
         """Count first attempts that were accepted, and every line; returns what went wrong."""
         wrong: dict[str, Happened] = {}
         events: list[Event] = []
+        notes: list[Note] = []
         more: list[Where] = []
         again: list[Where] = []
         for line in lines:
@@ -155,6 +156,9 @@ class Replay:
                 self._deliver(line, minute, more, again)
             else:
                 events.append(self._gone_wrong(line, self._is_first(line), wrong))
+                said = line[6]
+                if said.names or said.asks_s:
+                    notes.append(Note(line[0], line[2], line[5], said.rule, said.names, said.asks_s))
         for first, places in ((True, accepted), (True, more), (False, again)):
             if places:
                 self.judge.accept(minute, places, first=first)
@@ -162,6 +166,8 @@ class Replay:
                     self.book.watch(Counter(places), DELIVERED)
         if events:  # after the quiet ones of their second, as signals count them
             self.judge.take(events)
+        if notes:
+            self.judge.note(notes)
         return wrong
 
     def _deliver(self, line: Line, minute: int, firsts: list[Where], again: list[Where]) -> None:

@@ -55,6 +55,8 @@ WALKED: Final = frozenset({"isp", "ip", "job"})
 """Scope types whose alarms some rule asks for."""
 WAY_KINDS: Final = frozenset({"network", "routing", "auth", "tls"})
 """Reply classes that tell of the way to a provider, or of our configuration, and not of its capacity."""
+BY_JOB: Final = frozenset({"carried"})
+"""Reply classes that tell of what a job carries; who was told is remembered by job too."""
 STATE: Final = "state"
 """The row of a scope that holds its whole state; the other rows are for people and queries."""
 
@@ -113,20 +115,25 @@ class Outcome:
     @property
     def code(self) -> int:
         """The code under which it is counted."""
-        match self.kind:
-            case OutcomeKind.DELIVERED:
-                code = DELIVERED
-            case OutcomeKind.DEFERRED:
-                code = DEFERRED_ADDRESS if self.address_fault else DEFERRED
-                if self.reply_kind in WAY_KINDS:
-                    code = DEFERRED_WAY
-            case OutcomeKind.BOUNCED:
-                code = DEAD if self.address_fault else REFUSED if self.about_us else BOUNCED
-            case OutcomeKind.COMPLAINED:
-                return COMPLAINED
-            case OutcomeKind.CONNECTION:
-                return CONNECTION
-        return code if self.first else code + 1
+        return code_of(self.kind, self.first, self.address_fault, self.about_us, self.reply_kind)
+
+
+def code_of(kind: OutcomeKind, first: bool, address_fault: bool, about_us: bool, reply_kind: str) -> int:
+    """The code under which an outcome is counted, from what an `Outcome` knows of it."""
+    match kind:
+        case OutcomeKind.DELIVERED:
+            code = DELIVERED
+        case OutcomeKind.DEFERRED:
+            code = DEFERRED_ADDRESS if address_fault else DEFERRED
+            if reply_kind in WAY_KINDS:
+                code = DEFERRED_WAY
+        case OutcomeKind.BOUNCED:
+            code = DEAD if address_fault else REFUSED if about_us else BOUNCED
+        case OutcomeKind.COMPLAINED:
+            return COMPLAINED
+        case OutcomeKind.CONNECTION:
+            return CONNECTION
+    return code if first else code + 1
 
 
 Scope = tuple[str, str, str]
@@ -291,13 +298,12 @@ class SignalProcessor:
         queue too, since that is what the provider limits."""
         for second, where, recipient, rule, names, asks_s in notes:
             cell = self._cells[where]
-            for told in cell.told.get(rule) or self._told_in(cell, rule):
+            here = cell.told.get(rule) or self._told_in(cell, rule)
+            queues = [stream.scope for stream in cell.streams if stream.scope[1] == "queue"] if asks_s else []
+            for told in (*here, *(self._told(scope, rule) for scope in queues)):
                 told.names = names or told.names
                 if asks_s:
                     told.asked(recipient, second, asks_s)
-            queues = [stream.scope for stream in cell.streams if stream.scope[1] == "queue"]
-            for told in [self._told(scope, rule) for scope in queues] if asks_s else ():
-                told.asked(recipient, second, asks_s)
                 self._said_anew.add(told)
 
     def _accept(self, taken: Accepted, start: int, stop: int) -> int:
@@ -396,7 +402,10 @@ class SignalProcessor:
         return name in known or (len(known) < SCOPES_KEPT and len(name) <= LONGEST_NAME)
 
     def _told_in(self, cell: _Cell, rule: str) -> tuple[Told, ...]:
-        found = cell.told[rule] = tuple(self._told(scope, rule) for scope in cell.replied)
+        scopes = cell.replied
+        if self._kinds.get(rule) in BY_JOB:
+            scopes += tuple(stream.scope for stream in cell.streams if stream.scope[1] == "job")
+        found = cell.told[rule] = tuple(self._told(scope, rule) for scope in scopes)
         return found
 
     def _told(self, scope: Scope, rule: str) -> Told:

@@ -278,7 +278,8 @@ def test_each_kind_says_what_it_looks_at() -> None:
         "0 of 102 first attempts refused for reasons of ours in the last hour; alarm at 0 % of its level",
     )
     assert said[AgentKind.EMERGENCY][1].startswith(
-        "2 of 102 first attempts met dead addresses in the last hour, 0 complaints about 100 delivered in a day; alarm"
+        "2 of 102 first attempts met dead addresses in the last hour, 0 complaints about 100 delivered in a day, "
+        "0 of 102 attempts not accepted in the last hour; alarm"
     )
     assert said[AgentKind.SUPPRESSION] == ("watching", "2 of 102 first attempts met dead addresses in the last hour")
     assert said[AgentKind.WARMUP] == ("watching", "no mail here from an address that is warming up")

@@ -1,4 +1,4 @@
-"""What replies say besides their class: how long they ask to wait. Texts are ours, after what providers write."""
+"""What replies say besides their class: how long they ask to wait, and whom they name. Texts after real ones."""
 
 import json
 from datetime import datetime, timedelta
@@ -8,6 +8,7 @@ import pytest
 
 from governance_streams import IPS, START, outcome
 from ignite_domain.governance.accounting import AccountingRecord
+from ignite_domain.governance.agents import View, all_agents
 from ignite_domain.governance.orchestrator import Orchestrator
 from ignite_domain.governance.outcomes import outcome_of, reply_of
 from ignite_domain.governance.ports import RateStep, StoredSignal
@@ -220,3 +221,149 @@ def test_a_wait_of_a_connection_that_was_refused_counts_too() -> None:
     found = outcome_of(record, False, reply_of(record), Isp.GMAIL, "")
     assert found is not None
     assert (found.kind, found.asks_s) == (OutcomeKind.CONNECTION, 3600)
+
+
+# -- whom they name
+
+DOMAIN = "550-5.7.1 Our system has detected the very low reputation of the sending domain [{}]"
+LINK = "552 5.2.0 Message rejected: a URL within the body was found on blocklists ({}) AUP#URLBL011"
+ADDRESS = "550 5.7.1 [{}] is on our block list (S3150)"
+NETBLOCK = "550 5.7.1 Messages from [{}] weren't sent, since part of their network range is on our block list (S3150)"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "names"),
+    [
+        (ADDRESS.format("192.0.2.11"), "reputation", "ip 192.0.2.11"),
+        (NETBLOCK.format("192.0.2.0"), "reputation", "netblock 192.0.2.0"),
+        (DOMAIN.format("news.example.org"), "carried", "domain news.example.org"),
+        (LINK.format("click.example.net"), "carried", "url click.example.net"),
+        # a limit slows the provider down, and a person mends our authentication, whomever they name
+        (
+            "450 4.7.1 Rate limit exceeded for mail.example.org, retry in 1 hour",
+            "rate_limit",
+            "domain mail.example.org",
+        ),
+        ("550 5.7.515 Access denied, sending domain example.com is not authenticated", "auth", "domain example.com"),
+        # neither the recipient nor his domain is one of ours
+        ("550 5.1.1 <ann1@gmail.com>: user unknown", "invalid", ""),
+        ("550 5.7.515 Access denied, sending domain gmail.com is not authenticated", "auth", ""),
+    ],
+)
+def test_whom_a_refusal_names(text: str, kind: str, names: str) -> None:
+    found = read(text, 1, kind="b")
+    assert (found.reply_kind, found.names) == (kind, names)
+
+
+def test_a_domain_of_bad_reputation_that_puts_mail_off_slows_the_provider_down() -> None:
+    assert read(DOMAIN.format("news.example.org").replace("550", "421"), 1).reply_kind == "deferred_reputation"
+
+
+def mail(good: int, bad: int, text: str, job: str = "c1", ip: str = IPS[0], isp: Isp = Isp.GMAIL) -> list[Outcome]:
+    """One job's mail from one address within nine minutes, `bad` of it refused with a text."""
+    at = [later(n * 9 / (good + bad)) for n in range(good + bad)]
+    taken = [outcome(n, at[n], job=job, ip=ip, isp=isp) for n in range(good)]
+    no = [read(text, n, kind="b", isp=isp) for n in range(good, good + bad)]
+    return taken + [attrs.evolve(one, at=at[good + n], job=job, ip=ip) for n, one in enumerate(no)]
+
+
+def wished(*parts: list[Outcome], restart: bool = False) -> list[Decision]:
+    signals = SignalProcessor()
+    signals.observe(sorted((one for part in parts for one in part), key=lambda one: one.at))
+    if restart:
+        signals = stored(signals, later(9))
+    view = View(signals, {}, later(9.5))
+    return [wish for agent in all_agents() for wish in agent.evaluate(view)]
+
+
+def told(decisions: list[Decision]) -> set[tuple[Action, TargetType, str]]:
+    return {(one.action, one.target_type, one.target) for one in decisions}
+
+
+WARNED = (Action.WARN, TargetType.ISP, "gmail")
+PAUSED = (Action.PAUSE_JOB, TargetType.JOB, "c2")
+
+
+@pytest.mark.parametrize("text", [DOMAIN.format("news.example.org"), LINK.format("news.example.org")])
+def test_the_job_that_carries_what_is_refused_is_paused_and_a_person_is_told(text: str) -> None:
+    for restart in (False, True):
+        found = wished(mail(30, 30, text, "c2"), mail(60, 0, text, "c1"), restart=restart)
+        assert told(found) == {PAUSED, WARNED}
+        (pause,) = (one for one in found if one.action is Action.PAUSE_JOB)
+        assert (pause.agent, pause.evidence["named"]) == (AgentKind.EMERGENCY, "news.example.org")
+        assert pause.evidence["names"] == ("url" if text.startswith("552") else "domain")
+        assert (pause.evidence["recipients"], ":" in pause.evidence["reply_rule"]) == (30, False)
+        assert "it names" in pause.reason
+        assert pause.reason.endswith("30 of 60 (50.0 %) not accepted in 10 minutes")
+
+
+@pytest.mark.parametrize(
+    ("parts", "paused"),
+    [
+        # every job carries it: half of each is refused
+        ([("c1", 30, 30, Isp.GMAIL), ("c2", 30, 30, Isp.GMAIL)], False),
+        # nobody to compare it with, and nobody else takes its mail
+        ([("c2", 30, 30, Isp.GMAIL)], True),
+        # nobody to compare it with, and another provider takes it
+        ([("c2", 30, 30, Isp.GMAIL), ("c2", 60, 0, Isp.COMCAST)], False),
+        # one recipient is one mailbox
+        ([("c2", 2, 1, Isp.GMAIL), ("c1", 60, 0, Isp.GMAIL)], False),
+        # a handful among a thousand is nothing to stop a job for, nor to call anybody
+        ([("c2", 990, 10, Isp.GMAIL), ("c1", 60, 0, Isp.GMAIL)], False),
+    ],
+)
+def test_where_no_job_stands_out_none_is_paused(parts: list[tuple[str, int, int, Isp]], paused: bool) -> None:
+    text = LINK.format("news.example.org")
+    found = told(wished(*(mail(good, bad, text, job, isp=isp) for job, good, bad, isp in parts)))
+    # how often it is refused in all, and by how many: a person looks from 2 % (at 95 %) on
+    called = parts[0][2] >= 30
+    assert found == ({PAUSED} if paused else set()) | ({WARNED} if called else set())
+
+
+def test_what_a_job_is_refused_for_other_reasons_is_not_what_it_carries() -> None:
+    """Four of ten are put off by a busy server, and 2 of 100 for their link: at most 7.0 % at 95 %."""
+    busy = [
+        outcome(n, later(n / 12), OutcomeKind.DEFERRED, job="c2", reply_kind="load", reply_rule="b") for n in range(40)
+    ]
+    found = told(wished(mail(58, 2, LINK.format("news.example.org"), "c2"), busy, mail(60, 0, "", "c1")))
+    assert PAUSED not in found
+
+
+def test_a_netblock_is_the_providers_whole_rate_and_no_address_is_quarantined() -> None:
+    found = wished(mail(10, 20, NETBLOCK.format("192.0.2.0")), mail(60, 0, "", ip=IPS[1]))
+    assert told(found) == {(Action.THROTTLE, TargetType.ISP, "gmail")}
+    assert found[0].reason.startswith("a whole netblock is refused, so it is the provider: ")
+    assert (found[0].evidence["names"], found[0].evidence["named"]) == ("netblock", "192.0.2.0")
+
+
+@pytest.mark.parametrize(
+    ("named", "target"),
+    [
+        (IPS[0], IPS[0]),
+        (IPS[1], IPS[1]),  # another one of ours
+        ("198.51.100.7", IPS[0]),  # what the world sees of it, behind a translation of addresses
+    ],
+)
+def test_the_address_that_the_reply_names_is_quarantined(named: str, target: str) -> None:
+    found = wished(mail(10, 20, ADDRESS.format(named)), mail(60, 0, "", ip=IPS[1]), mail(60, 0, "", ip=IPS[2]))
+    assert told(found) == {(Action.QUARANTINE_IP, TargetType.IP, target)}
+    assert (found[0].evidence["names"], found[0].evidence["named"]) == ("ip", named)
+    assert f"it names the address {named}" in found[0].reason
+
+
+def test_two_addresses_whose_replies_name_one_of_them_quarantine_that_one() -> None:
+    text = ADDRESS.format(IPS[0])
+    others = (mail(60, 0, "", ip=ip) for ip in (IPS[2], "192.0.2.21", "192.0.2.22"))
+    found = wished(mail(10, 20, text), mail(10, 20, text, ip=IPS[1]), *others)
+    assert told(found) == {(Action.QUARANTINE_IP, TargetType.IP, IPS[0])}
+
+
+def test_no_persons_address_is_kept_of_what_a_reply_names() -> None:
+    text = "550 5.1.0 <ann7@gmail.com> sender rejected. Refer to Error Codes section, AUP#CXSNDR"
+    signals = SignalProcessor()
+    signals.observe(
+        [read(text, 7, kind="b"), read(text.replace("ann7@gmail.com", "bob@mail.example.org"), 7, kind="b")]
+    )
+    rows = json.dumps([attrs.asdict(row, recurse=False) for row in signals.take_changes(later(1))[0]])
+    assert "mail.example.org" in rows
+    assert not any(name in rows for name in ("ann7", "bob", "@"))

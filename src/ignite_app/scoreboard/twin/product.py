@@ -20,7 +20,7 @@ from ignite_domain.governance.agents import HOST_WATCH, View, all_agents
 from ignite_domain.governance.desired import Desired, KnobKind, Topology, desired
 from ignite_domain.governance.include_file import BACKOFF_SHARE
 from ignite_domain.governance.orchestrator import REENTRY, Orchestrator, Settled
-from ignite_domain.governance.outcomes import ADDRESS_KINDS, KINDS, US_KINDS, kind_for_rules
+from ignite_domain.governance.outcomes import ADDRESS_KINDS, KINDS, NOTHING_MEANT, US_KINDS, meant_by
 from ignite_domain.governance.ports import RateStep, StatusChange
 from ignite_domain.governance.rates import RateControl, RateRules
 from ignite_domain.governance.reconcile import covers
@@ -63,6 +63,7 @@ def outcome(row: Row) -> Outcome:
     """What a row says, without a detour by text: see `governance.outcomes.outcome_of`."""
     kind, text = KINDS[row.kind], text_of(row)
     reply = text.reply if text and kind is not OutcomeKind.COMPLAINED else None
+    meant = meant_by(reply, kind) if reply else NOTHING_MEANT
     return Outcome(
         moment(row.second),
         row.brand,
@@ -74,8 +75,10 @@ def outcome(row: Row) -> Outcome:
         row.attempt == 1,
         reply is not None and reply.kind in ADDRESS_KINDS,
         reply is not None and kind is OutcomeKind.BOUNCED and reply.kind in US_KINDS,
-        kind_for_rules(reply, kind) if reply else "",
-        reply.rule if reply else "",
+        meant.kind,
+        meant.rule,
+        names=meant.names,
+        asks_s=meant.asks_s,
     )
 
 
