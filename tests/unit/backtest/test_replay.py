@@ -300,6 +300,6 @@ def test_masking_before_the_memo_never_changes_what_a_reply_means() -> None:
                 blanks = {"ip": ip, "rcpt": rcpt, "domain": "m.example", "mx": "mx1.b.example", "id": f"{number:08x}"}
                 text = f"smtp;{reply.text.format(**blanks)}"
                 for kind in ("t", "b"):
-                    assert memo.meaning(kind, reply.status, text, "mx.gmail.com", rcpt, ip) == said_of(
-                        kind, reply.status, text, "mx.gmail.com"
-                    ), text
+                    said = said_of(kind, reply.status, text, "mx.gmail.com")
+                    said = said._replace(names=said.names.removesuffix(f" {ip}"))  # where it was sent from
+                    assert memo.meaning(kind, reply.status, text, "mx.gmail.com", rcpt, ip) == said, text
