@@ -11,8 +11,8 @@ cut-off lines, odd types and times) is read by `accounting.LineReader`.
 
 import csv
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import compress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Final
 
 import attrs
@@ -89,6 +89,7 @@ class FileReader:
         self._header = ""
         self._width = 0
         self._where: dict[str, int] = {}  # heading in lower case -> column
+        self._reply_of: Callable[[list[str]], tuple[str, ...]] = itemgetter(*range(len(_REPLY)))
 
     @property
     def line(self) -> int:
@@ -150,7 +151,7 @@ class FileReader:
             text += "\n"
         lines = text.split("\n")
         lines.pop()
-        if max(map(len, lines)) > LONGEST // 4:
+        if len(text) > LONGEST and max(map(len, lines)) > LONGEST // 4:
             return None
         cells = cells_of(text, self._width)
         if cells is not None:
@@ -186,9 +187,12 @@ class FileReader:
         domains = _domains(rcpts)
         if "" in domains:
             domains = [domain or queue.partition("/")[0] for domain, queue in zip(domains, queues, strict=True)]
-        wheres = memo.all_places(domains, ips, jobs, queues, whole=whole)
-        if wheres is None:
+        if whole:
+            wheres = list(map(memo.place, domains, ips, jobs, queues))
+        elif (found_places := memo.all_places(domains, ips, jobs, queues)) is None:
             return None
+        else:
+            wheres = found_places
         if "" in messages:
             origs = column("orig")
             if not whole and QUOTED in "".join([*origs, *rcpts]):
@@ -197,22 +201,24 @@ class FileReader:
                 one or _message(job, orig, rcpt, at)
                 for one, job, orig, rcpt, at in zip(messages, jobs, origs, rcpts, since, strict=True)
             ]
+        inside = seconds
+        if first < period.since or last >= period.until:
+            inside = [one for one in seconds if period.since <= one < period.until]
         found = Stretch(seconds, wheres, messages, since)
         if kinds.count("d") != count:
-            plain = [kind == "d" for kind in kinds]
-            odd = [at for at, is_plain in enumerate(plain) if not is_plain and kinds[at] in KINDS]
+            odd = [at for at, kind in enumerate(kinds) if kind != "d"]
             told = self._lines([lines[at] for at in odd])
-            found = Stretch(*(list(compress(column, plain)) for column in found.columns))
             for at, (status, diagnostic, mta, rcpt, ip) in zip(odd, told, strict=True):
-                kind = kinds[at]
+                if (kind := kinds[at]) not in KINDS:
+                    continue
                 said = memo.meaning(kind, status, diagnostic, mta, rcpt, ip)
                 who = hash_of(rcpt) if kind != "tq" else ""
                 found.lines.append(
                     (seconds[at], _ORDER_OF[kind], wheres[at], messages[at], since[at], who, said, kind in "tb")
                 )
+            found.drop(odd)
         self._reader.line += count
         if first < period.since or last >= period.until:
-            inside = [one for one in seconds if period.since <= one < period.until]
             found.keep(lambda second: period.since <= second < period.until)
             self._counted.skipped += count - len(inside)
             if inside:
@@ -223,10 +229,10 @@ class FileReader:
 
     def _lines(self, lines: list[str]) -> Iterator[tuple[str, ...]]:
         """Status, reply, its sender, recipient and sending address in lines that are a record each."""
-        where = [self._where.get(name, self._width) for name in _REPLY]
-        for row in csv.reader(lines, strict=True):
-            row.append("")  # a column that the file has not is the empty cell that is put behind the last one
-            yield tuple([row[at] for at in where])
+        rows = list(csv.reader(lines, strict=True))
+        for row in rows:
+            row.append("")
+        return map(self._reply_of, rows)
 
     def _note(self, records: int, first: int, last: int) -> None:
         counted = self._counted
@@ -240,6 +246,8 @@ class FileReader:
         for index, name in enumerate(names):
             self._where.setdefault(name.strip().lower(), index)
         self._width = len(names)
+        # a column that the file has not is the empty cell that is put behind the last one
+        self._reply_of = itemgetter(*(self._where.get(name, self._width) for name in _REPLY))
         self._header = self._reader.header
 
     def _careful(self, text: str, *, final: bool) -> tuple[Stretch, str]:

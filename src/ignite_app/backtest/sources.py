@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Final
 from ignite_domain.errors import BadInput
 
 STDIN: Final = "-"
-AT_ONCE: Final = 1 << 16
+AT_ONCE: Final = 1 << 15
 """Bytes read at once: little enough that their cells are still in the processor's cache when columns are made."""
 LONGEST: Final = 1 << 16
 
