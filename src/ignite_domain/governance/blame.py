@@ -18,6 +18,7 @@ _SPANS_S: Final = (600, 3600)
 """The shorter one serves where it holds enough of the others' mail: in an hour what has just begun is thinned out."""
 
 _LATELY_S: Final = (60, 120, 180, 300)
+_AS_OFTEN: Final = 0.25
 _TWO: Final = 2
 """One of the others may have been refused for a reason of its own."""
 
@@ -46,26 +47,40 @@ def are_alone(signals: SignalProcessor, label: str, level: Cusum, edge: datetime
 
 
 def company(
-    signals: SignalProcessor, label: str, blamed: Collection[str], window_s: int, edge: datetime
+    signals: SignalProcessor,
+    label: str,
+    blamed: Collection[str],
+    replies: Collection[str],
+    window_s: int,
+    edge: datetime,
 ) -> Seen | None:
     """What the provider does not accept of the other addresses, if they are refused like those that are blamed; None
     if they are not.
 
-    They are if it is `COMPANY_SHARE` of their attempts in the window, or half as much as of the blamed ones' in the
-    time that holds most of what those met: one address is always the first to be noticed.
+    They are if it is `COMPANY_SHARE` of their attempts in the window; or if, since most of the blamed ones' refusals,
+    they were told the same (`replies` are its classes) a quarter as often: one address is always noticed first.
     """
+    others = [ip for ip in signals.scopes(label, "ip") if ip not in blamed]
 
-    def of(ips: Iterable[str], span: int) -> Seen:
+    def tried(ips: Iterable[str], span: int) -> Seen:
         return _total([signals.seen(label, "ip", ip, Signal.ATTEMPT, span, edge) for ip in ips])
 
-    others = [ip for ip in signals.scopes(label, "ip") if ip not in blamed]
-    rest = of(others, window_s)
+    def told(ips: Iterable[str]) -> int:
+        said = [one for ip in ips for one in signals.replies(label, "ip", ip, edge).values()]
+        return sum(count for kind, count in said if kind in replies)
+
+    rest = tried(others, window_s)
     if rest.share >= COMPANY_SHARE:
         return rest
-    whole = of(blamed, window_s)
-    span = next((span for span in _LATELY_S if 4 * of(blamed, span).x >= 3 * whole.x), window_s)
-    own, rest = of(blamed, span), of(others, span)
-    return rest if rest.x >= _TWO and rest.share * STANDS_OUT >= own.share else None
+    whole, heard, heard_too = tried(blamed, window_s), told(blamed), told(others)
+    for span in (*_LATELY_S, window_s):
+        own, rest = tried(blamed, span), tried(others, span)
+        if 2 * own.x < whole.x:
+            continue  # too short a time: most of it was before
+        own, rest = Seen(own.n, min(own.n, heard)), Seen(rest.n, min(rest.n, heard_too))
+        if rest.x >= _TWO and rest.share >= _AS_OFTEN * own.share:
+            return rest
+    return None
 
 
 def _total(seen: Sequence[Seen]) -> Seen:
