@@ -68,7 +68,7 @@ class Governance:
     """The judge that ships: the 48 agents and the host watch, by a rule table, settled by the orchestrator."""
 
     def __init__(self, rules: Mapping[AgentKind, Sequence[Rule]] = BY_AGENT) -> None:
-        self.signals = SignalProcessor()
+        self.signals = SignalProcessor(charted=False)
         self.accept = self.signals.accept
         self.take = self.signals.take
         self.note = self.signals.note

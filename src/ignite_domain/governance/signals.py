@@ -35,6 +35,7 @@ from ignite_domain.governance.streams import (
     Seen,
     Stream,
     count,
+    deliver,
     figures,
 )
 from ignite_domain.governance.told import REPLY_WINDOW_S, Told, asked_until
@@ -47,7 +48,8 @@ WINDOWS_S: Final = (60, 300, 3600, 86_400)
 """The windows that are stored for people to look at; rules may use any up to the longest."""
 SCOPES_KEPT: Final = 500
 LONGEST_NAME: Final = 300
-"""Addresses, jobs and queues counted per provider, and the bytes of their names; idle ones go after a week."""
+"""Addresses, jobs and queues counted per provider and elsewhere, first come, and the bytes of their names; those that
+were idle for a week are gone at the next start. What finds no room is counted for its provider."""
 CELLS_KEPT: Final = 50_000
 COMPLAINT_MEDIAN: Final = timedelta(hours=6)
 """How late half of the complaints come after delivery; a setting, since feedback loops differ."""
@@ -213,10 +215,16 @@ class SignalProcessor:
 
     Deliveries, most of all there is, move no alarm up. They are added up for a minute, by stream, until somebody asks
     for a stream, something else is counted there, or another minute begins: `_firsts` and `_again` hold what is not
-    counted yet of minute `_minute`.
+    counted yet of minute `_minute`. `charted` False is for who never takes changes: no chart point is kept for them.
     """
 
-    def __init__(self, stored: Iterable[StoredSignal] = (), complaint_median: timedelta = COMPLAINT_MEDIAN) -> None:
+    def __init__(
+        self,
+        stored: Iterable[StoredSignal] = (),
+        complaint_median: timedelta = COMPLAINT_MEDIAN,
+        *,
+        charted: bool = True,
+    ) -> None:
         self._median_s = complaint_median.total_seconds()
         self._streams: dict[Scope, Stream] = {}
         self._cells = _Cells(self._cell)
@@ -226,12 +234,13 @@ class SignalProcessor:
         self._said: dict[Scope, dict[str, Told]] = {}  # scope -> replies seen there, by rule
         self._kinds: dict[str, str] = {}  # reply rule -> reply class
         self._scopes: dict[tuple[str, str], dict[str, None]] = {}  # (isp, scope type) -> scopes counted
-        self._brands: dict[str, set[Isp]] = {}  # queue -> brands with mail in it
+        self._carried: dict[str, set[str]] = {}  # queue -> whose mail it has carried: brands, elsewhere
         self._touched: set[Stream] = set()
         self._changed: set[Scope] = set()  # without those of `_touched`
         self._unshown: set[Scope] = set()
         self._said_anew: set[Told] = set()
         self._slices = Slices()
+        self._charted = charted
         self._peaks: list[Stream] = []
         for row in stored:
             if row.signal.startswith("reply:"):
@@ -248,7 +257,7 @@ class SignalProcessor:
         self._streams[scope] = stream
         self._scopes.setdefault(scope[:2], {})[scope[2]] = None
         if scope[1] == "queue":
-            self._brands.setdefault(scope[2], set()).add(Isp(scope[0]))  # queues are counted for brands alone
+            self._carried.setdefault(scope[2], set()).add(scope[0])
         return stream
 
     # -- counting
@@ -344,22 +353,21 @@ class SignalProcessor:
         """Count the deliveries that wait for it."""
         for code, waiting in ((DELIVERED, self._firsts), (DELIVERED + 1, self._again)):
             if waiting:
-                for stream, many in waiting.items():
-                    self._deliver(stream, code, many)
+                self._deliver(waiting, code)
                 waiting.clear()
 
     def _settle_at(self, streams: Iterable[Stream]) -> None:
         """Count those that wait at some streams."""
         for code, waiting in ((DELIVERED, self._firsts), (DELIVERED + 1, self._again)):
             if waiting:
-                for stream in streams:
-                    if many := waiting.pop(stream, 0):
-                        self._deliver(stream, code, many)
+                self._deliver({stream: waiting.pop(stream) for stream in streams if stream in waiting}, code)
 
-    def _deliver(self, stream: Stream, code: int, many: int) -> None:
-        count((stream,), self._minute, code, many)
-        self._slices.count((stream,), self._minute, code, many)
-        self._touched.add(stream)
+    def _deliver(self, waiting: Mapping[Stream, int], code: int) -> None:
+        deliver(waiting, self._minute, code)
+        self._touched.update(waiting)
+        if self._charted:
+            for stream, many in waiting.items():
+                self._slices.count((stream,), self._minute, code, many)
 
     def _count(self, where: Where, minute: int, code: int) -> _Cell:
         cell = self._cells[where]
@@ -368,7 +376,8 @@ class SignalProcessor:
         elif self._firsts or self._again:
             self._settle_at(cell.streams)
         self._touched.update(cell.streams)
-        self._slices.count(cell.streams, minute, code)
+        if self._charted:
+            self._slices.count(cell.streams, minute, code)
         count(cell.streams, minute, code)
         return cell
 
@@ -377,14 +386,15 @@ class SignalProcessor:
             for stream in cell.walked:
                 if stream.complaint(second, self._median_s) if code == COMPLAINED else stream.event(code):
                     self._peaks.append(stream)
-                self._slices.walked(stream, second, code)
+                if self._charted:
+                    self._slices.walked(stream, second, code)
         rising.clear()
 
     def _cell(self, where: Where) -> _Cell:
         label, ip, job, queue = where
         isp = str(label) or ELSEWHERE
         scopes: list[Scope] = [(isp, "isp", isp), (HOST, "host", HOST)]
-        for kind, name in (("ip", ip), ("job", job), ("queue", queue if label else "")):
+        for kind, name in (("ip", ip), ("job", job), ("queue", queue)):
             if name and self._has_room(isp, kind, name):
                 scopes.append((isp, kind, name))
         streams = tuple(
@@ -470,9 +480,9 @@ class SignalProcessor:
         """The addresses, jobs or queues of a provider that have been counted."""
         return sorted(self._scopes.get((isp, scope_type), ()))
 
-    def brands(self, queue: str) -> frozenset[Isp]:
-        """The brands whose mail a queue has carried; several where they share a limiter."""
-        return frozenset(self._brands.get(queue, ()))
+    def carried(self, queue: str) -> list[str]:
+        """Whose mail a queue has carried: brands, and `ELSEWHERE`; several where they share a limiter."""
+        return sorted(self._carried.get(queue, ()))
 
     def steered_by(self, isp: Isp, now: datetime) -> Isp | None:
         """The brand that owns the queues which carry this one's mail, if that is another: most attempts there.
@@ -480,7 +490,7 @@ class SignalProcessor:
         Some brands share a limiter (AT&T and Cox on Yahoo's MX); two agents must not steer one queue.
         """
         queues = self._scopes.get((isp.value, "queue"), ())
-        if all(len(self._brands[queue]) == 1 for queue in queues):
+        if all(self._carried[queue] <= {isp.value, ELSEWHERE} for queue in queues):
             return None
         mine = other = 0
         owners: dict[Isp, int] = {}
@@ -488,7 +498,7 @@ class SignalProcessor:
             attempts = {
                 brand: self.seen(brand.value, "queue", queue, Signal.ATTEMPT, 86_400, now).n
                 for brand in Isp
-                if brand in self._brands[queue]
+                if brand.value in self._carried[queue]
             }
             owner = max(attempts, key=lambda brand: attempts[brand])
             if owner is isp or attempts[owner] == attempts[isp]:
