@@ -1,8 +1,9 @@
 """What the signals say by provider, limiter, address, VMTA, pool, domain, queue or job, in the windows people know.
 
 Decides how counts add up. Alarms walk by provider, address and job; queues are counted too, and a queue is a domain
-and a VMTA: what is wanted by one of these, or by pool or limiter, is the sum over its queues. Mail beyond the eight
-brands has no queues here (their number has no bound), so it is told by provider, address and job only.
+and a VMTA: what is wanted by one of these, or by pool or limiter, is the sum over its queues. Of mail beyond the eight
+brands, whose queues have no bound, the first `signals.SCOPES_KEPT` are counted; what finds no room is told by provider,
+address and job only.
 """
 
 from collections import defaultdict

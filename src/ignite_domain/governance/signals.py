@@ -238,6 +238,7 @@ class SignalProcessor:
         self._touched: set[Stream] = set()
         self._changed: set[Scope] = set()  # without those of `_touched`
         self._unshown: set[Scope] = set()
+        self._held_back: set[Scope] = set()
         self._said_anew: set[Told] = set()
         self._slices = Slices()
         self._charted = charted
@@ -537,15 +538,17 @@ class SignalProcessor:
         """The rows that changed since the last call, and what came on top in each slice of time.
 
         `shown` False leaves out the rows that are for people (a backlog is being read, nobody looks at its every
-        step): they come with the next call that has it.
+        step): they come with the next call that has it. So do the states of queues beyond the brands, of which there
+        may be hundreds in every step and about which nothing is decided: a kill costs these a few seconds' counts.
         """
         self._settle()
         self._changed |= {stream.scope for stream in self._touched}
-        rows = [
-            StoredSignal(*scope, STATE, 0, 0, 0, 0, self._streams[scope].state()) for scope in sorted(self._changed)
-        ]
         self._unshown |= self._changed
+        self._held_back |= {scope for scope in self._changed if scope[:2] == (ELSEWHERE, "queue")}
+        stored = self._changed | self._held_back if shown else self._changed - self._held_back
+        rows = [StoredSignal(*scope, STATE, 0, 0, 0, 0, self._streams[scope].state()) for scope in sorted(stored)]
         if shown:
+            self._held_back.clear()
             rows += [row for scope in sorted(self._unshown) for row in self._rows(scope, now)]
             self._unshown.clear()
         limit = int(now.timestamp()) - REPLY_WINDOW_S

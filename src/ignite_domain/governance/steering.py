@@ -420,7 +420,7 @@ def _sharing(signals: SignalProcessor, label: str, queue: str, until: int) -> li
 
     They go out under the same rate, and the limit that they meet is the same.
     """
-    others = [brand.value for brand in signals.brands(queue) if brand.value != label]
+    others = [one for one in signals.carried(queue) if one != label]
     if not others:
         return others
     hour = range(until - KEPT_MINUTES, until)

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from governance_streams import START, outcome
 from ignite_domain.governance.dimensions import By, windows
+from ignite_domain.governance.recovery import outcomes_of
 from ignite_domain.governance.signals import OutcomeKind, SignalProcessor
 from ignite_domain.governance.streams import Seen
-from ignite_domain.governance.words import Signal
+from ignite_domain.governance.words import PERSON_RULE, Action, AgentKind, Decision, Signal, TargetType
 from ignite_domain.isps import Isp
 
 NOW = START + timedelta(minutes=30)
@@ -30,15 +31,19 @@ EXPECTED: dict[By, list[tuple[str | None, str, int, int]]] = {
     By.PROVIDER: [
         ("elsewhere", "elsewhere", 8, 1), ("att", "att", 7, 2), ("yahoo", "yahoo", 6, 1), ("gmail", "gmail", 5, 0),
     ],
-    By.LIMITER: [(None, "yahoo.rollup", 13, 3), (None, "gmail.com", 5, 0)],
-    By.DOMAIN: [("att", "yahoo.rollup", 7, 2), ("yahoo", "yahoo.rollup", 6, 1), ("gmail", "gmail.com", 5, 0)],
-    By.VMTA: [
-        ("yahoo", "mta1", 6, 1), ("att", "mta2", 4, 2), ("gmail", "mta2", 4, 0), ("att", "mta1", 3, 0),
-        ("gmail", "mta3", 1, 0),
+    By.LIMITER: [(None, "yahoo.rollup", 13, 3), (None, "x.example", 8, 1), (None, "gmail.com", 5, 0)],
+    By.DOMAIN: [
+        ("elsewhere", "x.example", 8, 1), ("att", "yahoo.rollup", 7, 2), ("yahoo", "yahoo.rollup", 6, 1),
+        ("gmail", "gmail.com", 5, 0),
     ],
-    By.POOL: [("att", "warm", 7, 2), ("yahoo", "warm", 6, 1), ("gmail", "warm", 4, 0)],
+    By.VMTA: [
+        ("elsewhere", "mta1", 8, 1), ("yahoo", "mta1", 6, 1), ("att", "mta2", 4, 2), ("gmail", "mta2", 4, 0),
+        ("att", "mta1", 3, 0), ("gmail", "mta3", 1, 0),
+    ],
+    By.POOL: [("elsewhere", "warm", 8, 1), ("att", "warm", 7, 2), ("yahoo", "warm", 6, 1), ("gmail", "warm", 4, 0)],
     By.QUEUE: [
-        ("yahoo", "yahoo.rollup/mta1", 6, 1), ("att", "yahoo.rollup/mta2", 4, 2), ("gmail", "gmail.com/mta2", 4, 0),
+        ("elsewhere", "x.example/mta1", 8, 1), ("yahoo", "yahoo.rollup/mta1", 6, 1),
+        ("att", "yahoo.rollup/mta2", 4, 2), ("gmail", "gmail.com/mta2", 4, 0),
         ("att", "yahoo.rollup/mta1", 3, 0), ("gmail", "gmail.com/mta3", 1, 0),
     ],
     By.IP: [
@@ -109,3 +114,50 @@ def test_every_dimension_of_queues_adds_up_to_the_same(mail: list[tuple[Isp, str
     for one in windows(signals, By.VMTA, START):
         by_vmta[one.name] += one.attempts
     assert by_vmta == Counter(vmta for _, _, vmta in mail)
+
+
+def test_queues_beyond_the_brands_fill_no_memory_and_survive_a_restart() -> None:
+    """800 domains, of which the first 500 have room; all mail is told by the address, which is one."""
+    signals = SignalProcessor()
+    mail = [outcome(0, START + timedelta(seconds=n), isp=None) for n in range(800)]
+    signals.observe([attrs.evolve(one, queue=f"d{n}.example/mta1") for n, one in enumerate(mail)])
+    rows, _ = signals.take_changes(NOW)
+    for found in (signals, SignalProcessor(rows)):
+        assert len(windows(found, By.QUEUE, NOW)) == 500
+        assert [(one.name, one.attempts) for one in windows(found, By.IP, NOW)] == [("192.0.2.11", 800)]
+
+
+def test_queues_beyond_the_brands_are_stored_when_people_are_shown_something_and_no_oftener() -> None:
+    signals = SignalProcessor()
+    for number, shown in enumerate((False, False, True)):
+        one = attrs.evolve(outcome(0, START + timedelta(seconds=number), isp=None), queue="x.example/mta1")
+        signals.observe([one])
+        rows, _ = signals.take_changes(NOW, shown=shown)
+        states = {row.scope_type for row in rows if row.signal == "state"}
+        assert states == {"isp", "host", "ip", "job"} | ({"queue"} if shown else set())
+    again = SignalProcessor(rows)
+    assert again.seen("elsewhere", "queue", "x.example/mta1", Signal.ATTEMPT, 3600, NOW) == Seen(3, 0)
+
+
+def test_what_a_person_decides_about_a_queue_beyond_the_brands_is_judged_by_its_own_mail() -> None:
+    paused = Decision(
+        at=START,
+        until=NOW,
+        isp=None,
+        agent=AgentKind.EMERGENCY,
+        action=Action.PAUSE_QUEUE,
+        target_type=TargetType.QUEUE,
+        target="x.example/mta1",
+        reason="because",
+        rule=PERSON_RULE,
+        evidence={"by": "ann"},
+    )
+    assert outcomes_of(paused, counted(), START - timedelta(minutes=1)) == Seen(8, 1)
+
+
+def test_mail_from_elsewhere_in_a_brands_queue_leaves_the_brand_its_own() -> None:
+    signals = SignalProcessor()
+    mail = [outcome(n, START, isp=isp) for n, isp in enumerate([Isp.GMAIL] + 3 * [None])]
+    signals.observe([attrs.evolve(one, queue="gmail.com/mta2") for one in mail])
+    assert signals.steered_by(Isp.GMAIL, NOW) is None
+    assert signals.carried("gmail.com/mta2") == ["elsewhere", "gmail"]

@@ -358,6 +358,7 @@ def test_one_queue_that_uses_up_its_part_keeps_the_throttle() -> None:
     assert len(settle(begun(decision), seen(*even), at(9)).decisions) == 1
 
 
+@pytest.mark.parametrize("guest", [Isp.YAHOO, None])
 @pytest.mark.parametrize(
     ("own", "other", "released", "used"),
     [
@@ -368,11 +369,13 @@ def test_one_queue_that_uses_up_its_part_keeps_the_throttle() -> None:
         (2, 4, True, "20 of 62"),
     ],
 )
-def test_who_shares_a_brands_queue_uses_its_rate_too(own: int, other: int, released: bool, used: str) -> None:
+def test_who_shares_a_brands_queue_uses_its_rate_too(
+    own: int, other: int, released: bool, used: str, guest: Isp | None
+) -> None:
     """Rung 10 is 6.19 a minute."""
     minutes = []
     for number in range(10):
-        guests = [attrs.evolve(one, isp=Isp.YAHOO) for one in minute(number, other)]
+        guests = [attrs.evolve(one, isp=guest) for one in minute(number, other)]
         minutes.append(minute(number, own) + guests)
     out = STEERING.way_out(begun(throttle(10)), seen(*minutes), at(9))
     assert (out.free, used in out.text) == (released, True), out.text
