@@ -93,7 +93,20 @@ class Stream:
     """
 
     __slots__ = (
-        *("_over", "_past", "complaints", "days", "delivered", "firsts", "hours", "minute", "minutes", "moved", "now"),
+        *(
+            "_over",
+            "_past",
+            "_rows",
+            "complaints",
+            "days",
+            "delivered",
+            "firsts",
+            "hours",
+            "minute",
+            "minutes",
+            "moved",
+            "now",
+        ),
         *("planned", "scope", "walked", "walks"),
     )
 
@@ -113,6 +126,7 @@ class Stream:
         self.complaints = ComplaintWalk(level_of(Signal.COMPLAINT, 0))
         self._over: dict[int, Vector] = {}
         self._past: dict[tuple[int, int], Vector] = {}
+        self._rows: dict[int, list[int]] = {}  # minutes that are over, as they are kept
 
     # -- counting
 
@@ -150,6 +164,7 @@ class Stream:
         """Count records of an earlier minute: in its own windows if they are still kept."""
         self._attempted(code, many)
         self._past.clear()
+        self._rows.clear()
         if minute in self._over:
             self._over[minute][code] += many
             return
@@ -306,7 +321,7 @@ class Stream:
         rare, oldest = self.complaints, self.minute - KEPT_MINUTES - CHARTED
         return {
             "minute": self.minute,
-            "minutes": _pairs({at: one for at, one in self.minutes.items() if at >= oldest}),
+            "minutes": self._minute_rows(oldest),
             "hours": _pairs(hours),
             "days": sorted(days.items()),
             "delivered": sorted(delivered.items()),
@@ -316,6 +331,20 @@ class Stream:
             },
             "complaints": [rare.s, rare.taken, rare.gone, rare.rest, rare.charged, rare.level.volume],
         }
+
+    def _minute_rows(self, oldest: int) -> list[list[int]]:
+        """The rows of minutes from `oldest` on. Those that are over are made once: some streams are kept every second."""
+        known = self._rows
+        if len(known) > 2 * KEPT_MINUTES:
+            known.clear()
+        rows = []
+        for at in sorted(self.minutes):
+            if at >= oldest:
+                row = known.get(at) or _row(at, self.minutes[at])
+                if at != self.minute:
+                    known[at] = row
+                rows.append(row)
+        return rows
 
     @classmethod
     def from_state(cls, scope: tuple[str, str, str], state: Mapping[str, Any], walked: bool) -> "Stream":
@@ -377,14 +406,15 @@ def _sum(vectors: Collection[Vector]) -> Vector:
 
 def _pairs(vectors: Mapping[int, Vector]) -> list[list[int]]:
     """For JSON: [time, code, count, code, count, …] of each vector, in order of time; zeros are left out."""
-    rows = []
-    for at in sorted(vectors):
-        row = [at]
-        for code, count in enumerate(vectors[at]):
-            if count:
-                row += (code, count)
-        rows.append(row)
-    return rows
+    return [_row(at, vectors[at]) for at in sorted(vectors)]
+
+
+def _row(at: int, vector: Vector) -> list[int]:
+    row = [at]
+    for code, count in enumerate(vector):
+        if count:
+            row += (code, count)
+    return row
 
 
 def _vectors(rows: Iterable[Sequence[int]]) -> dict[int, Vector]:

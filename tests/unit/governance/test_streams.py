@@ -13,7 +13,7 @@ from governance_streams import START, outcome, steady
 from ignite_domain.governance.alarms import level_of
 from ignite_domain.governance.ports import StoredSignal
 from ignite_domain.governance.signals import Outcome, OutcomeKind, SignalProcessor
-from ignite_domain.governance.streams import Stream
+from ignite_domain.governance.streams import Stream, count
 from ignite_domain.governance.walks import ComplaintWalk
 from ignite_domain.governance.words import Signal
 from ignite_domain.inference import lattice_cusum
@@ -111,6 +111,18 @@ def test_deliveries_counted_in_bulk_leave_the_state_that_they_leave_one_by_one(
     assert bulk.take_changes(now) == single.take_changes(now)
     delivered = sum(name == "delivered" for _, name, _ in entries)
     assert grown.seen(*GMAIL, Signal.COMPLAINT, 86_400, now).n == 3 * delivered
+
+
+@given(told)
+def test_a_state_taken_after_every_record_ends_as_one_taken_once(entries: list[tuple[int, str, bool]]) -> None:
+    """In any order of minutes: what is remembered of those that are over must follow what comes late."""
+    often, once = Stream(GMAIL, walked=True), Stream(GMAIL, walked=True)
+    codes = {name: number for number, name in zip((0, 2, 4, 6, 8, 10), KINDS, strict=True)}
+    for second, name, first in entries:
+        for stream in (often, once):
+            count([stream], second // 60, codes[name] + (not first))
+        often.state()
+    assert often.state() == once.state()
 
 
 def test_what_changed_can_be_forgotten_where_nobody_stores_it() -> None:
