@@ -11,7 +11,7 @@ from ignite_app.scoreboard.twin.drive import NOTHING, ORACLE, OURS, POLICIES, pl
 from ignite_app.scoreboard.twin.host import Host
 from ignite_app.scoreboard.twin.limiters import Quota, Reputation
 from ignite_app.scoreboard.twin.live import Live, story
-from ignite_app.scoreboard.twin.policies import KUMO, Backoff, Kumo, Percent, Policy, Predecessor
+from ignite_app.scoreboard.twin.policies import KUMO, Backoff, Kumo, Percent, Policy, Predecessor, text_of
 from ignite_app.scoreboard.twin.product import Product, levers_of
 from ignite_app.scoreboard.twin.scene import BRANDS, DAY, PER_MINUTE, Kind, draw, quantile
 from ignite_app.scoreboard.twin.simulated import agree, compare
@@ -214,6 +214,15 @@ def test_every_text_means_what_the_world_means_by_it() -> None:
         for why, text in texts.items():
             assert (suppresses(text.reply) is not None) is (why is Why.DEAD)
             assert (text.status[0] == "5") is (why in FOR_GOOD)
+
+
+def test_a_text_names_the_address_that_was_talked_to() -> None:
+    """Whoever is named is restricted: a block of the second address must not hold the first."""
+    (row,) = rows_of(Why.BLOCKED, 1, 0, Isp.MICROSOFT)
+    text = text_of(row._replace(ip=1))
+    assert text is not None
+    assert "[192.0.2.12]" in text.diagnostic
+    assert "192.0.2.11" not in text.diagnostic
 
 
 def test_levers_are_read_from_what_the_host_has_in_force() -> None:

@@ -314,7 +314,7 @@ class _Receivers(Receivers):
         limiter = self._host.limiter_of[number]
         if why is None:
             return Answer(ACCEPTED, ACCEPTED.text, MX[limiter], Situation.ACCEPTED)
-        text = TEXTS[limiter][why]
+        text = TEXTS[limiter][why].told(ip)
         said = text.diagnostic.removeprefix("smtp;")
         reply = ReplyText(int(said[:3]), text.status, said, text.category, why is Why.DEAD)
         return Answer(reply, said, text.mta, Situation.ACCEPTED)

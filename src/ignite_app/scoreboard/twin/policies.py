@@ -34,7 +34,7 @@ class Policy(Protocol):
 
 
 def text_of(row: Row) -> Text | None:
-    return TEXTS[row.limiter][row.why] if row.why is not None else None
+    return TEXTS[row.limiter][row.why].told(IPS[row.ip]) if row.why is not None else None
 
 
 def needs(queue: Queue) -> float:

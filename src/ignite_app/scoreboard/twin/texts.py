@@ -44,12 +44,23 @@ class Text:
     def reply(self) -> Reply:
         return _read(self)
 
+    def told(self, ip: str) -> "Text":
+        """The same to this address of ours: some replies name it."""
+        return _told(self, ip)
+
 
 @lru_cache(maxsize=256)
 def _read(text: Text) -> Reply:
     return classify(text.status, text.diagnostic, text.mta)
 
 
+@lru_cache(maxsize=256)
+def _told(text: Text, ip: str) -> Text:
+    return attrs.evolve(text, diagnostic=text.diagnostic.replace(NAMED, ip))
+
+
+NAMED: Final = "192.0.2.11"
+"""The address that stands in the texts below, in place of whichever is talked to."""
 _GMAIL: Final = "gmail-smtp-in.l.google.com"
 _YAHOO: Final = "mta5.am0.yahoodns.net"
 _MICROSOFT: Final = "outlook-com.olc.protection.outlook.com"
