@@ -333,7 +333,7 @@ class Stream:
         }
 
     def _minute_rows(self, oldest: int) -> list[list[int]]:
-        """The rows of minutes from `oldest` on. Those that are over are made once: some streams are kept every second."""
+        """The rows of minutes from `oldest` on. Those that are over are made once: it may be asked for often."""
         known = self._rows
         if len(known) > 2 * KEPT_MINUTES:
             known.clear()
