@@ -50,7 +50,8 @@ def routes(deps: WindowDeps) -> list[Any]:
         by: FromQuery[str] = By.PROVIDER.value, isp: FromQuery[str | None] = None, limit: FromQuery[int] = 100
     ) -> dict[str, Any]:
         """Attempts, deferrals, bounces, refusals, complaints in 1 m, 5 m, 1 h, 24 h (`windows.<signal>.<seconds>`: x
-        of n) by provider, limiter, ip, vmta, pool, domain, queue or job; most attempts first."""
+        of n) by provider, limiter, ip, vmta, pool, domain, queue or job; most attempts first. Of the queues beyond the
+        brands (`elsewhere`) the first 500 are counted."""
         if by not in set(By):
             raise BadInput(f"by: must be one of {', '.join(By)}")
         if isp is not None and isp not in {*Isp, ELSEWHERE}:

@@ -204,6 +204,29 @@ def test_a_lifetime_ends_in_a_probe_that_recorded_outcomes_judge(tmp_path: Path)
     assert (throttle.tally.delivered, throttle.tally.deferred) == (10, 0)
 
 
+def test_a_lifetime_does_not_end_before_the_wait_that_two_recipients_were_told_is_over(tmp_path: Path) -> None:
+    """The same with an hour's wait: the last but one of the ten was told at 4:00."""
+    wait = ("4.3.2", "421 4.3.2 Load average too high - try again in 1 hour")
+    lines = [line(99, START - timedelta(seconds=1))]
+    lines += [line(n, START + timedelta(seconds=30 * n), "t", wait) for n in range(10)]
+    lines += [line(200 + n, START + timedelta(minutes=minute)) for n, minute in enumerate((40, 50, 60, 70))]
+    throttle, probe = backtest([written(tmp_path / "a.csv", lines)]).decisions
+    assert throttle.decision.at == START + timedelta(seconds=270)
+    assert probe.decision.at == START + timedelta(hours=1, minutes=4)
+
+
+def test_the_job_that_carries_a_refused_link_is_paused_in_a_log_too(tmp_path: Path) -> None:
+    link = (
+        "5.2.0",
+        "552 5.2.0 Message rejected: a URL within the body was found on blocklists (a.example) AUP#URLBL011",
+    )
+    lines = [line(n, START + timedelta(seconds=n), *(("b", link) if n % 2 else ()), job="c2") for n in range(40)]
+    lines += [line(100 + n, START + timedelta(seconds=n), job="c1") for n in range(40)]
+    found = decided(tmp_path / "a.csv", sorted(lines, key=lambda one: one.split(",")[1]))
+    assert {(one["action"], one["target"]) for one in found} == {("pause_job", "c2"), ("warn", "gmail")}
+    assert {(one["evidence"]["names"], one["evidence"]["named"]) for one in found} == {("url", "a.example")}
+
+
 def test_only_the_first_attempt_of_a_message_moves_an_alarm(tmp_path: Path) -> None:
     """Ten first deferrals reach the alarm (10 × 4 = 40 = H); ten retries of two messages do not."""
     firsts = [line(n, START + timedelta(seconds=30 * n), "t", BUSY) for n in range(10)]
