@@ -2,13 +2,13 @@
 
 Both ingest a log of one hour (the pace of a quarter of a campaign at its default) into a ledger whose rows have been
 waiting, claimed and injected as a sender leaves them, on a durable server, from the first line read to the last
-commit. Each round runs on a copy
-of the same database, ours and its twin in turns; the best round of each counts, since other load only ever adds.
+commit. Each round runs on a copy of the same database, ours and its twin in turns; the best round of each counts, since
+other load only ever adds.
 
-`steady`: nobody's score changes. Counted until the last event, signal, decision and position is committed; the ledger
-and the scores follow a backlog behind that. Its twin is one server-side `COPY FROM` a file with exactly the events that
-ingest wrote, into an empty table of the same columns, constraints and indexes, in one transaction. What COPY does not do
-(finding each message in the ledger, everything about signals) is ours to bear. The goal is 0.45.
+`steady`: nobody's score changes. Counted until the last event, signal, decision and position is committed; the
+ledger and the scores follow a backlog behind that. Its twin is one server-side `COPY FROM` a file with exactly the
+events that ingest wrote, into an empty table of the same columns, constraints and indexes, in one transaction. What
+COPY does not do (finding each message in the ledger, everything about signals) is ours to bear. The goal is 0.45.
 
 `rising`: every delivery lifts a score, hard bounces suppress. Its twin runs the same statements for ledger marks,
 scores, falls and suppressions, in the same transactions, with their values written beforehand, and the same events by
