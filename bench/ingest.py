@@ -283,7 +283,7 @@ def main() -> int:
         return 0
     for one in found:
         print(
-            f"{one['name']}: {one['per_second']:,.0f} lines/s ({one['per_second_settled']:,.0f} with ledger and scores), "
+            f"{one['name']}: {one['per_second']:,.0f} lines/s ({one['per_second_settled']:,.0f} until all follows), "
             f"{one['times_twin']:.3f} x {one['twin_is']} "
             f"(goal {one['limit']}), peak {one['peak_mb']:.0f} MB (limit {MOST_MB})"
         )
