@@ -429,7 +429,8 @@ async def test_the_steps_of_a_rate_are_kept_as_long_as_decisions(desk: Desk) -> 
     await desk.worker().step()
     assert await desk.rows("select count(*) from mailing_engine_rate_steps") == [(1,)]
     over = "(select min(at) from mailing_engine_decisions)"
-    await desk.rows(f"update mailing_engine_decisions set status = 'released', ended_at = {over} returning id")
+    ended = f"status = 'released', at = {over}, ended_at = {over}"
+    await desk.rows(f"update mailing_engine_decisions set {ended} returning id")
     desk.clock.advance(days=100)
     await desk.worker().step()
     assert await desk.rows("select count(*) from mailing_engine_rate_steps") == [(0,)]
