@@ -22,8 +22,7 @@ from ignite_domain.subscribers import SuppressionReason
 # A row that the MTA has is changed by nobody but the one process that ingests, and only in what no index holds.
 MARK: Final = "update mailing_sends set outcome = %s, attempts = attempts + %s where id = any(%s::bigint[])"
 PUT_OFF: Final = """
-insert into mailing_engine_unsettled (sends, people, seen_at)
-values (%(sends)s::bigint[], %(people)s::bigint[], %(at)s::timestamptz[])
+insert into mailing_engine_unsettled (sends, seconds) values (%(sends)s::bigint[], %(seconds)s::bigint[])
 """
 _OLDEST: Final = """
 select id, cardinality(sends) from mailing_engine_unsettled order by id limit 1 for update skip locked
@@ -74,9 +73,9 @@ select %(event)s, at, id, isp,
 """
 LIFT: Final = _LIFT.format(lifted="unnest(%(people)s::bigint[], %(at)s::timestamptz[]) as w (id, at)")
 LIFT_SETTLED: Final = _LIFT.format(
-    lifted="""(select person as id, min(at) as at
-              from mailing_engine_unsettled u, unnest(u.people, u.seen_at) as x (person, at)
-             where u.id = %(step)s group by person) as w"""
+    lifted="""(select m.subscriber_id as id, to_timestamp(min(x.second)) as at
+              from mailing_engine_unsettled u, unnest(u.sends, u.seconds) as x (send, second), mailing_sends m
+             where u.id = %(step)s and m.id = x.send group by 1) as w"""
 )
 _FALL: Final = """
 with hit as (
@@ -144,7 +143,8 @@ async def put_off(conn: AsyncConnection[Any], taken: Taken) -> None:
 
 def put_off_values(taken: Taken) -> dict[str, Any]:
     """What `PUT_OFF` needs."""
-    return {"sends": numbers(taken.sends), "people": numbers(taken.people), "at": instants(taken.at)}
+    second_of = {at: int(at.timestamp()) for at in set(taken.at)}
+    return {"sends": numbers(taken.sends), "seconds": numbers(map(second_of.__getitem__, taken.at))}
 
 
 async def settle(conn: AsyncConnection[Any]) -> int:

@@ -35,9 +35,11 @@ from ignite_domain.governance.tallying import tally
 from ignite_domain.governance.words import AgentKind, Mode
 
 log = structlog.get_logger("ignite.ingest")
-BATCH: Final = 20_000
-"""Lines a step: no more people are locked at once."""
-PUT_OFF: Final = 50
+BATCH: Final = 10_000
+"""Lines a step."""
+GROWN: Final = 4
+"""While a backlog lasts a step grows to so many times that: memory is bounded by it, and so is what a kill repeats."""
+PUT_OFF: Final = 25
 """Steps of a backlog that are governed before the ledger and the scores begin to follow them: a million lines."""
 PLAN_EVERY: Final = timedelta(hours=1)
 """How often alarm levels look at the mail that waits: a level serves 30 days of it."""
@@ -88,7 +90,7 @@ class IngestWorker:
         self._complaint_median = complaint_median
         self._feed = feed
         self._gatherer = Gatherer(store, frozenset(cold.values()), suppress_foreign)
-        self._ahead = ReadAhead(feed, self._gatherer, clock, batch)
+        self._ahead = ReadAhead(feed, self._gatherer, clock, batch, GROWN * batch)
         self._settling: asyncio.Task[None] | None = None
         self._unsettled = 0  # steps of the backlog that is being read
         self._store = store
@@ -126,7 +128,7 @@ class IngestWorker:
         # a log that could not be read may hold anything: nothing is claimed about what was logged until now. Our
         # mail goes to the main host, so only its log counts, where it has a place of its own.
         unread = MAIN in reading.failures if MAIN in self._feed.hosts else bool(reading.failures)
-        caught_up = reading.lines < self._ahead.limit and not unread
+        caught_up = not reading.full and not unread
         step = await ingestor.decide(reading.gathered, now, caught_up=caught_up, tally=told)
         await self._save(step, ingestor)
         self._ingestor = ingestor

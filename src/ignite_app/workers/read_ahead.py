@@ -30,6 +30,8 @@ class Reading:
     at: datetime
     gathered: Gathered
     failures: Mapping[str, str]
+    full: bool
+    """As many lines as were asked for: there may be more."""
 
     @property
     def batches(self) -> Sequence[FeedBatch]:
@@ -41,10 +43,11 @@ class Reading:
 
 
 class ReadAhead:
-    """One `feed`, up to `limit` lines at a time."""
+    """One `feed`, `limit` lines at a time, and twice as many after each full reading, up to `most`: what a step costs
+    besides its lines is then spent less often, and the first of a backlog is not waited for."""
 
-    def __init__(self, feed: AccountingFeed, gatherer: Gatherer, clock: Clock, limit: int) -> None:
-        self.limit: Final = limit
+    def __init__(self, feed: AccountingFeed, gatherer: Gatherer, clock: Clock, limit: int, most: int = 0) -> None:
+        self._least, self._most, self._limit = limit, max(limit, most), limit
         self._feed = feed
         self._gatherer = gatherer
         self._clock = clock
@@ -57,7 +60,8 @@ class ReadAhead:
         if ahead is None or self._from != positions:
             await self._feed.forget(positions)
             ahead = await self._read(positions, None)
-        if ahead.lines >= self.limit:
+        self._limit = min(self._most, 2 * self._limit) if ahead.full else self._least
+        if ahead.full:
             self._from = {**positions, **{one.position.source: one.position for one in ahead.batches}}
             self._ahead = asyncio.create_task(self._read(self._from, ahead.gathered.told))
         return ahead
@@ -77,15 +81,16 @@ class ReadAhead:
     async def _read(self, positions: Mapping[str, Position], before: Gathering | None) -> Reading:
         """`before`: what is being saved, as the store may not have it when it is asked."""
         now, gatherer = self._clock.now(), self._gatherer
-        batches: Sequence[FeedBatch] = await self._feed.read(positions, self.limit)
-        failures = dict(self._feed.failures)
-        if sum(map(len, batches)) < MANY:
-            return Reading(now, await gatherer.gather(batches, now, before), failures)
+        limit = self._limit
+        batches: Sequence[FeedBatch] = await self._feed.read(positions, limit)
+        failures, lines = dict(self._feed.failures), sum(map(len, batches))
+        if lines < MANY:
+            return Reading(now, await gatherer.gather(batches, now, before), failures, lines >= limit)
         with uncollected():
             batches, heard = await asyncio.to_thread(gatherer.hear, batches, now)
             known = await gatherer.ask(heard)
             told = await asyncio.to_thread(gatherer.add_up, heard, known, before)
-        return Reading(now, Gathered(batches, heard, told), failures)
+        return Reading(now, Gathered(batches, heard, told), failures, lines >= limit)
 
     async def _taken(self) -> Reading | None:
         """What was read ahead; None if nothing was, or the feed failed and has to be asked again."""

@@ -3,8 +3,6 @@
 create table mailing_engine_unsettled (
     id       bigint generated always as identity primary key,
     sends    bigint[] not null,                          -- ledger rows that were delivered
-    people   bigint[] not null,                          -- of each its person
-    seen_at  timestamptz[] not null                      -- and when
+    seconds  bigint[] not null                           -- and when, since 1970
 );
-alter table mailing_engine_unsettled alter sends set storage external, alter people set storage external,
-      alter seen_at set storage external;
+alter table mailing_engine_unsettled alter sends set storage external, alter seconds set storage external;
