@@ -25,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -42,7 +42,7 @@ from ignite_adapters.postgres.pool import Pool, open_pool, transaction
 from ignite_app.clock import Clock
 from ignite_app.workers.ingest import IngestWorker
 from ignite_domain.governance.orchestrator import Orchestrator
-from ignite_domain.governance.ports import Step
+from ignite_domain.governance.ports import MailEvent, Step, Taken
 from ignite_domain.governance.words import Mode
 
 NOW: Final = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
@@ -139,6 +139,13 @@ class _Watched(PostgresGovernanceStore):
             self.saved = time.perf_counter()
         if self._steps is not None:
             self._steps.append(step)
+
+    async def save_while(self, mail: Sequence[MailEvent], taken: Taken, deciding: Awaitable[Step]) -> Step:
+        step = await super().save_while(mail, taken, deciding)
+        self.saved = time.perf_counter()
+        if self._steps is not None:
+            self._steps.append(step)
+        return step
 
 
 async def ingest(dsn: str, logs: Path, steps: list[Step] | None = None) -> tuple[float, float]:

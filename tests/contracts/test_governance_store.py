@@ -11,6 +11,7 @@ from ignite_adapters.memory.governance import MemoryGovernanceStore, Person
 from ignite_adapters.postgres.governance import PostgresGovernanceStore
 from ignite_adapters.postgres.pool import Pool
 from ignite_adapters.postgres.reported import ReportedRates
+from ignite_domain.errors import PortFailure
 from ignite_domain.governance.ports import (
     Fall,
     GovernanceStore,
@@ -356,3 +357,19 @@ async def test_what_the_log_said_later_of_a_delivered_message_stays_when_it_is_s
     assert [await room.outcome(number) for number in (1, 2)] == ["complained", "delivered"]
     assert (await room.person(1))[0] == 0.0
     assert (await room.store.sends([2], []))[2].attempts == 2
+
+
+async def test_a_step_may_be_saved_while_it_is_decided_and_is_not_if_that_fails(room: Room) -> None:
+    taken = await taken_of(room.store, 1)
+
+    async def decided() -> Step:
+        return Step(NOW, taken=taken)
+
+    async def failed() -> Step:
+        raise PortFailure("database", "gone")
+
+    with pytest.raises(PortFailure, match="gone"):
+        await room.store.save_while((), taken, failed())
+    assert await room.store.settle() == 0
+    assert (await room.store.save_while((), taken, decided())).taken is taken
+    assert [await room.store.settle() for _ in range(2)] == [1, 0]

@@ -3,7 +3,7 @@
 Keeps what the port promises and no more: no live feed, no warm-up counts, no tally.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 import attrs
@@ -181,6 +181,11 @@ class MemoryGovernanceStore:
             h = old.h if new.h is None else new.h
             new = attrs.evolve(new, n=old.n + new.n, x=old.x + new.x, s=s, h=h)
         self.slices[key] = new
+
+    async def save_while(self, mail: Sequence[MailEvent], taken: Taken, deciding: Awaitable[Step]) -> Step:
+        step = await deciding
+        await self.save(step)
+        return step
 
     def add(self, decision: Decision, ended: datetime | None = None) -> int:
         """Keep a decision; returns its id."""

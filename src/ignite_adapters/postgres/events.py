@@ -31,7 +31,6 @@ _BLOCK: Final = 2000
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
-NOTHING_TAKEN: Final = Taken()
 _NULL: Final = "\\N"
 _COMPACT: Final = (",", ":")
 
@@ -84,26 +83,32 @@ def _or_null(number: int | None) -> str:
     return _NULL if number is None else str(number)
 
 
+async def copy_mail(conn: AsyncConnection[Any], mail: Sequence[MailEvent], taken: Taken) -> None:
+    """Store what accounting records say; `append` puts the high-value ones on the live feed."""
+    if not mail and not taken:
+        return
+    async with conn.cursor() as cursor, cursor.copy(COPY) as copy:
+        for first in range(0, len(taken), _BLOCK):
+            await copy.write("".join(taken_lines(taken, first, first + _BLOCK)))
+        for first in range(0, len(mail), _BLOCK):
+            await copy.write("".join(mail_lines(mail[first : first + _BLOCK])))
+
+
 async def append(
     conn: AsyncConnection[Any],
     events: Sequence[SubscriberEvent],
     *,
     mail: Sequence[MailEvent] = (),
-    taken: Taken = NOTHING_TAKEN,
     decisions: Sequence[tuple[Any, str | None, dict[str, Any]]] = (),
     policies: Sequence[tuple[Any, dict[str, Any]]] = (),
 ) -> None:
-    """Store `mail`, `taken` and `events`, and put the high-value ones, `decisions` as (at, isp, data) and `policies` as
-    (at, data) on the live feed.
+    """Store `events`, and put the high-value ones, those of `mail`, which has been stored, `decisions` as
+    (at, isp, data) and `policies` as (at, data) on the live feed.
 
     Takes an advisory lock if anything is pushed: call it last in the transaction.
     """
-    if events or mail or taken:
+    if events:
         async with conn.cursor() as cursor, cursor.copy(COPY) as copy:
-            for first in range(0, len(taken), _BLOCK):
-                await copy.write("".join(taken_lines(taken, first, first + _BLOCK)))
-            for first in range(0, len(mail), _BLOCK):
-                await copy.write("".join(mail_lines(mail[first : first + _BLOCK])))
             for first in range(0, len(events), _BLOCK):
                 await copy.write("".join(map(_line, events[first : first + _BLOCK])))
     events = [*(_as_event(one) for one in mail if one.type in HIGH_VALUE), *events]

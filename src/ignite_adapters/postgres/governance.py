@@ -1,11 +1,12 @@
 """`GovernanceStore` on PostgreSQL: what the ingestor reads, and one transaction that saves a step.
 
 Decides nothing but the order of locks: list entries first, then people in ascending id, then ledger rows,
-then decisions, and last the events and the live feed.
+then decisions, and last the live feed. New events lock nothing and come first.
 """
 
+import asyncio
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -17,11 +18,13 @@ from ignite_adapters.postgres.commands import DECISION_COLUMNS, decision_of
 from ignite_adapters.postgres.pool import Pool, transaction
 from ignite_adapters.postgres.retention import prune_decisions
 from ignite_domain.governance.ports import (
+    MailEvent,
     Position,
     SendFacts,
     SendGroup,
     Step,
     StoredSignal,
+    Taken,
 )
 from ignite_domain.governance.reported import ReportedRate
 from ignite_domain.governance.words import STANDING, Decision, DecisionStatus
@@ -206,24 +209,43 @@ class PostgresGovernanceStore:
 
     async def save(self, step: Step) -> None:
         async with transaction(self._pool) as conn:
-            if step.read_until is not None:
-                await conn.execute(_PROGRESS, (step.read_until,))
-            elif step.taken:
-                await conn.execute(_LAZILY)
-            if step.receipts:
-                await conn.execute(_RECEIPTS)
-            await _feeds(conn, step)
-            if step.tally is not None:
-                await tallies.write(conn, step.tally)
-            suppressing, live = await decisions.write(conn, step)
-            happened = await mail_effects.fall(conn, step.falls, step.now)
-            await mail_effects.lift(conn, step.lifts)
-            happened += await mail_effects.mark(conn, step.marks)
-            await mail_effects.put_off(conn, step.taken)
-            await mail_effects.suppress(conn, step, suppressing)
-            await _signals(conn, step)
-            await mail_effects.count_warmup(conn, step.warmup)
-            await events.append(conn, happened, mail=step.events, taken=step.taken, decisions=live)
+            await events.copy_mail(conn, step.events, step.taken)
+            await _write(conn, step)
+
+    async def save_while(self, mail: Sequence[MailEvent], taken: Taken, deciding: Awaitable[Step]) -> Step:
+        async with transaction(self._pool) as conn:
+            copying = asyncio.create_task(events.copy_mail(conn, mail, taken))
+            try:
+                step = await deciding
+            except BaseException:
+                copying.cancel()
+                await asyncio.wait([copying])
+                raise
+            await copying
+            await _write(conn, step)
+        return step
+
+
+async def _write(conn: AsyncConnection[Any], step: Step) -> None:
+    """A step, but for the events of its mail."""
+    if step.read_until is not None:
+        await conn.execute(_PROGRESS, (step.read_until,))
+    elif step.taken:
+        await conn.execute(_LAZILY)
+    if step.receipts:
+        await conn.execute(_RECEIPTS)
+    await _feeds(conn, step)
+    if step.tally is not None:
+        await tallies.write(conn, step.tally)
+    suppressing, live = await decisions.write(conn, step)
+    happened = await mail_effects.fall(conn, step.falls, step.now)
+    await mail_effects.lift(conn, step.lifts)
+    happened += await mail_effects.mark(conn, step.marks)
+    await mail_effects.put_off(conn, step.taken)
+    await mail_effects.suppress(conn, step, suppressing)
+    await _signals(conn, step)
+    await mail_effects.count_warmup(conn, step.warmup)
+    await events.append(conn, happened, mail=step.events, decisions=live)
 
 
 def _ids(listed: str) -> list[int]:

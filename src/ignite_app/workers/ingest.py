@@ -129,8 +129,12 @@ class IngestWorker:
         # mail goes to the main host, so only its log counts, where it has a place of its own.
         unread = MAIN in reading.failures if MAIN in self._feed.hosts else bool(reading.failures)
         caught_up = not reading.full and not unread
-        step = await ingestor.decide(reading.gathered, now, caught_up=caught_up, tally=told)
-        await self._save(step, ingestor)
+        deciding = ingestor.decide(reading.gathered, now, caught_up=caught_up, tally=told)
+        if reading.lines < MANY:
+            step = await deciding
+            await self._store.save(step)
+        else:
+            step = await self._save_many(reading, asyncio.create_task(deciding), ingestor)
         self._ingestor = ingestor
         await self._settle(caught_up=caught_up)
         for position, _, rejected in step.positions:
@@ -156,17 +160,21 @@ class IngestWorker:
             )
         return reading.lines
 
-    async def _save(self, step: Step, ingestor: Ingestor) -> None:
-        """Save a step; what was read ahead is counted meanwhile."""
-        saving = asyncio.create_task(self._store.save(step))
+    async def _save_many(self, reading: Reading, deciding: "asyncio.Task[Step]", ingestor: Ingestor) -> Step:
+        """Save a big step: its events are stored while it is being decided, and what was read ahead is counted once
+        it has been."""
+        told = reading.gathered.told
+        saving = asyncio.create_task(self._store.save_while(told.events, told.taken, deciding))
         try:
+            await asyncio.wait([deciding])
             ahead = await self._ahead.ready()
-            if ahead is not None and ahead.lines >= MANY:
+            if ahead is not None and ahead.lines >= MANY and not deciding.exception():
                 await asyncio.to_thread(ingestor.observe, ahead.gathered)
         except BaseException:
+            deciding.cancel()
             saving.cancel()
             raise
-        await saving
+        return await saving
 
     async def _settle(self, *, caught_up: bool) -> None:
         """Let the ledger and the scores follow: at once while the log is quiet, behind it while it is not."""

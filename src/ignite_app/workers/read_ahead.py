@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 
 from ignite_app.clock import Clock
-from ignite_app.uncollected import uncollected
+from ignite_app.uncollected import beside_the_loop
 from ignite_domain.errors import PortFailure
 from ignite_domain.governance.gatherer import Gathered, Gatherer
 from ignite_domain.governance.gathering import Gathering
@@ -86,7 +86,7 @@ class ReadAhead:
         failures, lines = dict(self._feed.failures), sum(map(len, batches))
         if lines < MANY:
             return Reading(now, await gatherer.gather(batches, now, before), failures, lines >= limit)
-        with uncollected():
+        with beside_the_loop():
             batches, heard = await asyncio.to_thread(gatherer.hear, batches, now)
             known = await gatherer.ask(heard)
             told = await asyncio.to_thread(gatherer.add_up, heard, known, before)

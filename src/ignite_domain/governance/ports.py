@@ -1,6 +1,6 @@
 """What governance needs from outside: the accounting log, and one store that saves a step as a whole."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple, Protocol
 
@@ -372,6 +372,10 @@ class GovernanceStore(DecisionStore, Protocol):
 
         What its `taken` means for the ledger and for scores may be put off until `settle`.
         """
+
+    async def save_while(self, mail: Sequence[MailEvent], taken: Taken, deciding: Awaitable[Step]) -> Step:
+        """As `save`, for a step with many events that is still being decided: its `events` (`mail`) and `taken` wait
+        for no decision, so storing them may begin. Raises what `deciding` raises, and saves nothing then."""
 
     async def settle(self) -> int:
         """Let the ledger and the scores follow what the oldest step said that they have not followed yet; one

@@ -8,7 +8,7 @@ decides from counts: that is what makes the statistics of the fast drive those o
 import asyncio
 import csv
 import io
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Final
 
@@ -36,7 +36,17 @@ from ignite_domain.governance.gatherer import Gatherer
 from ignite_domain.governance.host_state import HostState
 from ignite_domain.governance.ingestor import Ingestor
 from ignite_domain.governance.orchestrator import REENTRY, Orchestrator
-from ignite_domain.governance.ports import FeedBatch, HistoryPoint, Position, SendFacts, SendGroup, Step, StoredSignal
+from ignite_domain.governance.ports import (
+    FeedBatch,
+    HistoryPoint,
+    MailEvent,
+    Position,
+    SendFacts,
+    SendGroup,
+    Step,
+    StoredSignal,
+    Taken,
+)
 from ignite_domain.governance.reconcile import NEVER, Planned, Stamp, Turned, plan, stamps, turns_on
 from ignite_domain.governance.reported import ReportedRate
 from ignite_domain.governance.signals import SignalProcessor
@@ -106,6 +116,11 @@ class MemoryStore:
     async def groups(self, ids: Collection[int]) -> Sequence[SendGroup]:
         """Nothing comes in columns here."""
         return ()
+
+    async def save_while(self, mail: Sequence[MailEvent], taken: Taken, deciding: Awaitable[Step]) -> Step:
+        step = await deciding
+        await self.save(step)
+        return step
 
     async def settle(self) -> int:
         return 0
