@@ -27,11 +27,13 @@ insert into mailing_engine_unsettled (sends, seconds) values (%(sends)s::bigint[
 _OLDEST: Final = """
 select id, cardinality(sends) from mailing_engine_unsettled order by id limit 1 for update skip locked
 """
-# What the log said of a message after its delivery (a complaint, a bounce from afar) has been marked at once.
+# What the log said of a message after its delivery (a complaint, a bounce from afar) has been marked at once. By id, as
+# `MARK` does: a step that marks some of these rows may be saved at the same time.
 SETTLE: Final = """
 update mailing_sends m set attempts = m.attempts + 1,
        outcome = case when m.outcome is null or m.outcome = 'deferred' then 'delivered' else m.outcome end
-  from (select unnest(sends) as id from mailing_engine_unsettled where id = %(step)s) as seen where m.id = seen.id
+  from (select unnest(sends) as id from mailing_engine_unsettled where id = %(step)s order by 1) as seen
+ where m.id = seen.id
 """
 _SETTLED: Final = "delete from mailing_engine_unsettled where id = %(step)s"
 _MARK_SLOWLY: Final = """

@@ -219,9 +219,11 @@ class IngestWorker:
         return tally(reading.batches, told, failures, now)
 
     async def close(self) -> None:
-        if self._settling is not None:
-            await self._settling
-        await self._ahead.close()
+        try:
+            if self._settling is not None:
+                await self._settling
+        finally:
+            await self._ahead.close()
 
 
 def examine(path: Path, since: datetime | None = None) -> dict[str, Any]:
