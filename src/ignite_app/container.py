@@ -18,7 +18,7 @@ from ignite_adapters.dns import DnsMxLookup
 from ignite_adapters.memory.bucket import MemoryBucket
 from ignite_adapters.pmta.smtp import SmtpInjector
 from ignite_adapters.pmta.ssh import SshConsole
-from ignite_adapters.postgres.alerts import AlertStore
+from ignite_adapters.postgres.alerts import AlertStore, FrozenBy
 from ignite_adapters.postgres.campaign_reading import CampaignReader
 from ignite_adapters.postgres.campaigns import PostgresCampaignStore
 from ignite_adapters.postgres.commands import PostgresCommandStore, PostgresInjectionControls
@@ -46,7 +46,7 @@ from ignite_adapters.postgres.warmup import PostgresWarmupStore
 from ignite_adapters.s3 import S3Bucket
 from ignite_adapters.verifier import HttpAddressVerifier
 from ignite_app.clock import Clock
-from ignite_app.feeds import feeds_of
+from ignite_app.feeds import MAIN, feeds_of
 from ignite_app.http.group_commit import GroupCommit
 from ignite_app.people import People
 from ignite_app.policies.in_force import PolicyInForce
@@ -114,6 +114,11 @@ def _stand_ins(settings: Settings) -> dict[str, tuple[str, ...]]:
     return stand_ins(vmtas) if settings.governance.reroute_held else {}
 
 
+def _log_hosts(settings: Settings) -> list[str]:
+    """The hosts whose logs are read, as `feeds_of` names them."""
+    return [*([MAIN] if settings.pmta.accounting_dir else []), *(one.name for one in settings.accounting.hosts)]
+
+
 def _taker(dsn: str, name: str) -> Callable[[], AbstractAsyncContextManager[Lease | None]]:
     return lambda: lease(dsn, name)
 
@@ -155,7 +160,9 @@ class Container(containers.DeclarativeContainer):
     people = providers.Factory(People, modes, persons, providers.Factory(ReadingRoom, pool), clock, addresses)
     flows = providers.Factory(PostgresFlowStore, pool)
     commands = providers.Factory(PostgresCommandStore, pool, settings.provided.pmta.host)
-    controls = providers.Factory(PostgresInjectionControls, pool, addresses)
+    alerts = providers.Factory(AlertStore, pool)
+    frozen = providers.Factory(FrozenBy, alerts, providers.Callable(_log_hosts, settings))
+    controls = providers.Factory(PostgresInjectionControls, pool, addresses, frozen)
     injector = providers.Factory(
         SmtpInjector,
         settings.provided.pmta.host,
@@ -207,7 +214,7 @@ class Container(containers.DeclarativeContainer):
         concurrency=settings.provided.dns.concurrency,
         api_batch=settings.provided.verifier.batch,
     )
-    warmup = providers.Factory(WarmupPlanner, scheduler, providers.Factory(AlertStore, pool), clock, pairs)
+    warmup = providers.Factory(WarmupPlanner, scheduler, alerts, clock, pairs)
     campaign = providers.Factory(
         CampaignDriver,
         campaigns,
@@ -249,7 +256,7 @@ class Container(containers.DeclarativeContainer):
         complaint_median=providers.Callable(lambda s: timedelta(hours=s.governance.complaint_median_hours), settings),
         suppress_foreign=settings.provided.governance.suppress_foreign_mail,
         modes=modes,
-        alerts=providers.Factory(AlertStore, pool),
+        alerts=alerts,
         policy=providers.Factory(
             PolicyInForce,
             policies,
@@ -268,12 +275,12 @@ class Container(containers.DeclarativeContainer):
         idle=settings.provided.governance.apply_poll_seconds,
         stand_ins=providers.Callable(_stand_ins, settings),
         bounce_after=providers.Callable(lambda s: timedelta(hours=s.pmta.bounce_after_hours), settings),
+        frozen=frozen,
     )
     approvals = providers.Factory(
         ApprovalsWorker, persons, modes, clock, poll_seconds=settings.provided.governance.apply_poll_seconds
     )
     log_book = providers.Factory(LogBook, pool)
-    alerts = providers.Factory(AlertStore, pool)
     reported = providers.Factory(ReportedRates, pool)
     watch = providers.Factory(
         Watch,

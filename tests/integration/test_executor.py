@@ -68,7 +68,19 @@ def time() -> Time:
     return Time()
 
 
-def executor(pool: Pool, console: PmtaConsole, time: Time, mode: Mode = Mode.ACT) -> Executor:
+class Silence:
+    """What the alerts about the log say, as a test has it."""
+
+    def __init__(self) -> None:
+        self.why = ""
+
+    async def __call__(self) -> str:
+        return self.why
+
+
+def executor(
+    pool: Pool, console: PmtaConsole, time: Time, mode: Mode = Mode.ACT, frozen: Silence | None = None
+) -> Executor:
     return Executor(
         PostgresCommandStore(pool, "host"),
         console,
@@ -77,6 +89,7 @@ def executor(pool: Pool, console: PmtaConsole, time: Time, mode: Mode = Mode.ACT
         modes=MemoryModes(mode),
         vmtas=VMTAS,
         base_rate=20000,
+        frozen=frozen,
     )
 
 
@@ -96,19 +109,21 @@ async def decide(
     of: int | None = None,
     mode: str = "act",
     status: str = "approved",
+    rule: str = "rule@1",
     **parameters: Any,
 ) -> int:
     ((number,),) = await rows(
         pool,
         "insert into mailing_engine_decisions (at, until, isp, agent, action, target_type, target, reason, rule, "
-        "mode, status, evidence, parameters, undoes) values (%s, %s, %s, 'emergency', %s, %s, %s, 'because', "
-        "'rule@1', %s, %s, '{}', %s, %s) returning id",
+        "mode, status, evidence, parameters, undoes) values (%s, %s, %s, 'emergency', %s, %s, %s, 'because', %s, "
+        "%s, %s, '{}', %s, %s) returning id",
         AT,
         AT + timedelta(hours=1),
         isp,
         action,
         target_type,
         target,
+        rule,
         mode,
         status,
         Jsonb(parameters),
@@ -247,6 +262,55 @@ async def test_a_probe_loads_its_rate_before_it_resumes(pool: Pool, time: Time) 
     assert await status(pool, release) == "verified"
     ended = await rows(pool, "select id, status from mailing_engine_decisions where ended_at is not null order by id")
     assert ended == [(halt, "released"), (probe, "released"), (release, "verified")]
+    await agree(pool, host)
+
+
+async def test_what_was_to_be_loosened_waits_at_the_door_while_the_log_is_silent(pool: Pool, time: Time) -> None:
+    """Decided before the dead man froze, not sent by then: a probe, a release, a rate that would climb."""
+    host, silence = MemoryPmta(*QUEUES), Silence()
+    worker = executor(pool, host, time, frozen=silence)
+    controls = PostgresInjectionControls(pool, VMTAS, silence)
+    halt = await decide(pool, "emergency_halt", "isp", "gmail")
+    backoff = await decide(pool, "backoff", "queue", "gmail.com/mta1")
+    job = await decide(pool, "pause_job", "job", "c7")
+    rate = {"factor": 0.5, "shares": {"yahoo.rollup/mta1": 1.0}}
+    throttle = await decide(pool, "throttle", "isp", "yahoo", "yahoo", rung=10, rate_per_min=6.192, **rate)
+    await settle(worker, time)
+    probe = await decide(pool, "probe", "isp", "gmail", of=halt, messages=30)
+    release = await decide(pool, "release", "queue", "gmail.com/mta1", of=backoff)
+    mine = await decide(pool, "release", "job", "c7", of=job, rule="person@1")
+    climbing = Jsonb({"rung": 11, "rate_per_min": 7.43})
+    await rows(
+        pool, "update mailing_engine_decisions set parameters = parameters || %s where id = %s", climbing, throttle
+    )
+    silence.why = "nothing is loosened while the log tells nothing (dead_man)"
+    assert await controls.closed(AT) == {("gmail", "mta1"), ("gmail", "mta2")}
+    loaded = host.loaded
+    await settle(worker, time)
+    assert (host.paused, host.backoff) == ({"gmail.com/mta1", "gmail.com/mta2"}, {"gmail.com/mta1"})
+    assert host.loaded == loaded
+    assert host.jobs == set()  # what a person releases goes on
+    assert await status(pool, mine) == "verified"
+    cut = await decide(pool, "throttle", "isp", "comcast", "comcast", factor=0.5)
+    await settle(worker, time)
+    assert await status(pool, cut) == "verified"  # and so does what restricts
+    held = "select status, status_note from mailing_engine_decisions where id = any(%s) order by id"
+    waits = ("approved", f"waits: {silence.why}")
+    assert await rows(pool, held, [probe, release]) == [waits, waits]
+    told = "select count(*) from live_feed where type = 'decision' and (data ->> 'id')::bigint = %s"
+    assert await rows(pool, told, probe) == [(1,)]
+
+    silence.why = ""
+    assert await controls.closed(AT) == frozenset()
+    await settle(worker, time)
+    assert (host.paused, host.backoff) == (set(), set())
+    assert await rows(pool, held, [probe, release]) == [("verified", None), ("verified", None)]
+    assert (
+        await rows(pool, "select parameters ->> 'applied_rung' from mailing_engine_decisions where id = %s", throttle)
+    )[0] == ("11",)
+    silence.why = "silent again"
+    await settle(worker, time)
+    assert host.paused == set()  # a probe that is out stays out
     await agree(pool, host)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import attrs
 
 from ignite_adapters.postgres.pool import Pool, transaction
-from ignite_domain.governance.health import Finding
+from ignite_domain.governance.health import FREEZES, Finding, frozen_by
 
 _OPEN: Final = """
 insert into mailing_engine_alerts as a (kind, subject, text, first_seen, last_seen)
@@ -123,3 +123,14 @@ class AlertStore:
     async def told(self, alert: Alert, channel: str, what: str, now: datetime) -> None:
         async with transaction(self._pool) as conn:
             await conn.execute(_TOLD, (alert.id, channel, what, now))
+
+
+class FrozenBy:
+    """Why nothing may be loosened now, by the alerts that stand; "" if it may. `hosts`: those whose logs are read."""
+
+    def __init__(self, alerts: AlertStore, hosts: Sequence[str]) -> None:
+        self._alerts = alerts
+        self._hosts = tuple(hosts)
+
+    async def __call__(self) -> str:
+        return frozen_by(await self._alerts.standing(FREEZES), self._hosts)

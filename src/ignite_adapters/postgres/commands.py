@@ -5,7 +5,7 @@ A command row exists before its command is sent (`pending`, then `sent`), so no 
 a row in state `sent` without a result is one whose fate a restart has to find out at the host.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from ignite_adapters.postgres.pool import Pool, transaction
 from ignite_domain.governance.approvals import LIFTS
 from ignite_domain.governance.desired import closed_jobs, closed_vmtas
 from ignite_domain.governance.held import HELD, Held, note_of
+from ignite_domain.governance.modes import waits_for_log
 from ignite_domain.governance.reconcile import Planned, Stamp, Turned, turns_on
 from ignite_domain.governance.words import (
     PMTA_LEVER,
@@ -34,6 +35,8 @@ from ignite_domain.governance.words import (
 )
 from ignite_domain.isps import Isp
 
+Frozen = Callable[[], Awaitable[str]]
+"""Why nothing may be loosened now; "" if it may."""
 ROLLBACK: Final = "rollback"
 """The knob of a row that puts an earlier include file back: it is not what is wanted, only what is safe."""
 
@@ -347,12 +350,13 @@ class PostgresInjectionControls:
     """`InjectionControls` for the sender: what standing decisions close, before PMTA has heard of them.
 
     `vmtas` maps the names of our VMTAs to their addresses. A decision whose lifetime has run out still
-    closes: what follows it is a probe.
+    closes: what follows it is a probe. A probe or release that waits for the log (`frozen`) opens nothing yet.
     """
 
-    def __init__(self, pool: Pool, vmtas: Mapping[str, str]) -> None:
+    def __init__(self, pool: Pool, vmtas: Mapping[str, str], frozen: Frozen | None = None) -> None:
         self._pool = pool
         self._vmtas = dict(vmtas)
+        self._frozen = frozen
 
     async def closed(self, now: datetime) -> frozenset[tuple[str | None, str]]:
         """(brand, VMTA) pairs that must not be chosen; the brand `*` means everyone."""
@@ -364,7 +368,11 @@ class PostgresInjectionControls:
 
     async def _decisions(self) -> list[Decision]:
         async with transaction(self._pool) as conn:
-            return [decision for decision, _ in await _standing(conn, PMTA_LEVER)]
+            found = [decision for decision, _ in await _standing(conn, PMTA_LEVER)]
+        if self._frozen is None or not any(waits_for_log(one, "perhaps") for one in found):
+            return found
+        frozen = await self._frozen()
+        return [one for one in found if not waits_for_log(one, frozen)]
 
 
 async def _standing(conn: AsyncConnection[Any], actions: Iterable[Action]) -> list[tuple[Decision, int | None]]:

@@ -16,7 +16,7 @@ from typing import Final
 import attrs
 import structlog
 
-from ignite_adapters.postgres.commands import ROLLBACK, OpenCommand, PostgresCommandStore
+from ignite_adapters.postgres.commands import ROLLBACK, Frozen, OpenCommand, PostgresCommandStore
 from ignite_app.clock import Clock
 from ignite_app.workers.loop import HeldLease, TakeLease
 from ignite_domain.errors import PortFailure
@@ -26,7 +26,7 @@ from ignite_domain.governance.console_port import PmtaConsole
 from ignite_domain.governance.desired import INCLUDE, RELOAD, Desired, Knob, Topology, desired
 from ignite_domain.governance.held import HOLDS, Held, held, held_of
 from ignite_domain.governance.host_state import QUESTIONS, HostState, MissingPath, read
-from ignite_domain.governance.modes import Modes, ModesStore, Say, says
+from ignite_domain.governance.modes import IN_FORCE, Modes, ModesStore, Say, says
 from ignite_domain.governance.reconcile import (
     Planned,
     Stamp,
@@ -48,9 +48,10 @@ HELD_EVERY: Final = timedelta(minutes=10)
 """What waits behind a decision is said anew after this."""
 BOUNCE_AFTER: Final = timedelta(hours=108)
 """PMTA's own default (guide 3.3.10: 4d12h)."""
-IN_FORCE: Final = frozenset({DecisionStatus.APPLIED, DecisionStatus.VERIFIED})
 OPENS: Final = frozenset({Say.CARRY, Say.KEEP})
 """What a command may be sent for."""
+SENT_NOTHING: Final = frozenset({Say.WITHHOLD, Say.WAIT})
+"""What is no part of what the host ought to look like."""
 
 
 class Executor:
@@ -61,7 +62,8 @@ class Executor:
     may, the host is not even asked; in shadow it is read, and each proposal told what would have been sent. `vmtas`
     maps the names of our VMTAs to their addresses. `base_rate`: messages per hour of an unrestricted queue.
     `stand_ins`: VMTA -> those that carry its mail while its address is quarantined. `bounce_after`: how long PMTA keeps
-    mail.
+    mail. `frozen`: why nothing may be loosened now; probes, releases and rates that would climb then wait for the log,
+    also those that were decided before it fell silent.
     """
 
     name = "execute"
@@ -79,6 +81,7 @@ class Executor:
         idle: float = 15.0,
         stand_ins: Mapping[str, tuple[str, ...]] | None = None,
         bounce_after: timedelta = BOUNCE_AFTER,
+        frozen: Frozen | None = None,
     ) -> None:
         self.idle = idle
         self._store = store
@@ -90,6 +93,8 @@ class Executor:
         self._base_rate = base_rate
         self._stand_ins = dict(stand_ins or {})
         self._bounce_after = bounce_after
+        self._frozen = frozen
+        self._waiting: frozenset[int] = frozenset()  # what has been told that it waits for the log
         self._looked: dict[int, datetime] = {}  # decision -> when it was last said how much waits behind it
         self._stack = AsyncExitStack()
         self._lease: HeldLease | None = None
@@ -135,9 +140,11 @@ class Executor:
     async def _act(self, host: HostState) -> int:
         await self._resolve(host)
         modes = await self._modes.load()
+        frozen = await self._frozen() if self._frozen is not None else ""
         pairs = await self._store.standing()
-        said = _says(pairs, modes)
-        decisions = [_frozen(one, said) for one, _ in pairs if said.get(one.id or 0) is not Say.WITHHOLD]
+        said = _says(pairs, modes, frozen)
+        await self._say_that_it_waits([one for one, _ in pairs if said.get(one.id or 0) is Say.WAIT], frozen)
+        decisions = [_kept(one, said, frozen) for one, _ in pairs if said.get(one.id or 0) not in SENT_NOTHING]
         turned = await self._store.turned()
         held = {name: last.decision for name, last in turned.items() if last.on and last.decision is not None}
         wanted = self._desired(decisions, host, held)
@@ -193,6 +200,17 @@ class Executor:
                 notes[one.id] = f"{why}, before it was sent: recorded, not acted on"
         if notes:
             await self._store.withdraw(notes, self._clock.now())
+
+    async def _say_that_it_waits(self, waiting: Sequence[Decision], frozen: str) -> None:
+        """Say on what must wait for the log why it does, once."""
+        words = [
+            Stamp(one.id, one.status, f"waits: {frozen}")
+            for one in waiting
+            if one.id is not None and one.id not in self._waiting
+        ]
+        if words:
+            await self._store.settle({}, words, self._clock.now())
+        self._waiting = frozenset(one.id for one in waiting if one.id is not None)
 
     async def _look_on(self, why: str) -> None:
         """The host's answers cannot be read: its agents observe from now on, and what was decided says why."""
@@ -316,8 +334,8 @@ class Executor:
         return self._lease is not None
 
 
-def _says(pairs: Sequence[_Pair], modes: Modes) -> dict[int, Say]:
-    return says([(decision, generation is not None) for decision, generation in pairs], modes)
+def _says(pairs: Sequence[_Pair], modes: Modes, frozen: str = "") -> dict[int, Say]:
+    return says([(decision, generation is not None) for decision, generation in pairs], modes, frozen)
 
 
 def allowed(due: Sequence[Planned], said: Mapping[int, Say], modes: Modes) -> list[Planned]:
@@ -339,10 +357,14 @@ def allowed(due: Sequence[Planned], said: Mapping[int, Say], modes: Modes) -> li
     return found
 
 
-def _frozen(decision: Decision, said: Mapping[int, Say]) -> Decision:
-    """A throttle that is only kept in force keeps the rung that the host has, whatever had been wanted next."""
-    applied = decision.parameters.get("applied_rung")
-    if said.get(decision.id or 0) is Say.CARRY or not isinstance(applied, int):
+def _kept(decision: Decision, said: Mapping[int, Say], frozen: str) -> Decision:
+    """A throttle that is only kept in force keeps the rung that the host has, whatever had been wanted next; and so
+    does one that would climb while nothing may be loosened."""
+    applied, coming = decision.parameters.get("applied_rung"), decision.parameters.get("rung")
+    if not isinstance(applied, int):
+        return decision
+    climbs = isinstance(coming, int) and coming > applied
+    if said.get(decision.id or 0) is Say.CARRY and not (frozen and climbs):
         return decision
     rate = round(LADDER.rate_of(applied), 3)
     return attrs.evolve(decision, parameters={**decision.parameters, "rung": applied, "rate_per_min": rate})

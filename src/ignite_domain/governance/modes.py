@@ -11,13 +11,17 @@ from typing import Final, Protocol
 
 import attrs
 
-from ignite_domain.governance.words import AgentKind, Decision, Mode, is_persons
+from ignite_domain.governance.approvals import LIFTS
+from ignite_domain.governance.words import AgentKind, Decision, DecisionStatus, Mode, is_persons
 from ignite_domain.isps import Isp
 
 ACTS: Final = frozenset({Mode.ACT, Mode.APPROVE})
 """Modes in which a decision can reach the MTA."""
 INSIDE: Final = frozenset({AgentKind.WARMUP, AgentKind.SUPPRESSION})
 """Agents whose actions take effect inside IGNITE: they do not need to read the host."""
+
+IN_FORCE: Final = frozenset({DecisionStatus.APPLIED, DecisionStatus.VERIFIED})
+"""What the host has carried out."""
 
 ModeOf = Callable[[AgentKind, Isp | None], Mode]
 StopOf = Callable[[Isp | None], str]
@@ -141,27 +145,35 @@ class Say(StrEnum):
     KEEP = "keep"  # it was sent before a stop: kept in force, neither begun nor lifted
     LEAVE = "leave"  # it was sent before its agent had to look on only: left as it is, nothing is said
     WITHHOLD = "withhold"  # it was never sent, and must not be
+    WAIT = "wait"  # it would loosen something and the log is silent: carried out once the log speaks again
 
 
-def say(decision: Decision, of: Decision | None, modes: Modes, *, sent: bool) -> Say:
+def waits_for_log(decision: Decision, frozen: str) -> bool:
+    """Whether a probe or release that the host has not carried out yet must wait for the log. `frozen`: why nothing may
+    be loosened now (`health.frozen_by`), "" if it may. What a person releases does not wait."""
+    return bool(frozen) and decision.action in LIFTS and decision.status not in IN_FORCE and not is_persons(decision)
+
+
+def say(decision: Decision, of: Decision | None, modes: Modes, *, sent: bool, frozen: str = "") -> Say:
     """What may be said for a decision. `of`: what it undoes, if that stands too. `sent`: commands have gone out.
 
     A person's decision is carried out in every mode and under every stop; the probe that follows it in every mode.
+    `frozen`: as `waits_for_log`, which is asked last: what must not be sent at all does not wait.
     """
     if is_persons(decision):
         return Say.CARRY
     if modes.stop_at(decision.isp) is not None:
         return Say.KEEP if sent else Say.WITHHOLD
     if (of is not None and is_persons(of)) or modes.of(decision.agent, decision.isp) in ACTS:
-        return Say.CARRY
+        return Say.WAIT if waits_for_log(decision, frozen) else Say.CARRY
     return Say.LEAVE if sent else Say.WITHHOLD
 
 
-def says(standing: Sequence[tuple[Decision, bool]], modes: Modes) -> dict[int, Say]:
+def says(standing: Sequence[tuple[Decision, bool]], modes: Modes, frozen: str = "") -> dict[int, Say]:
     """`say` for each of the decisions that stand, by id; each comes with whether commands have gone out for it."""
     by_id = {one.id: one for one, _ in standing}
     return {
-        one.id: say(one, by_id.get(one.parameters.get("of")), modes, sent=sent)
+        one.id: say(one, by_id.get(one.parameters.get("of")), modes, sent=sent, frozen=frozen)
         for one, sent in standing
         if one.id is not None
     }

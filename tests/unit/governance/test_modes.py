@@ -119,3 +119,27 @@ def test_what_may_be_said_to_the_mta(
 ) -> None:
     for mode in modes:
         assert say(decision, of, Modes(mode, stops=(stop(GMAIL),) if stopped else ()), sent=sent) is word
+
+
+FROZEN = "nothing is loosened while the log tells nothing (dead_man)"
+RELEASE = attrs.evolve(PROBE, action=Action.RELEASE)
+
+
+@pytest.mark.parametrize(
+    ("decision", "stopped", "sent", "word"),
+    [
+        (PROBE, False, False, Say.WAIT),
+        (attrs.evolve(PROBE, by="ann"), False, False, Say.WAIT),  # approved by a person, and an agent's all the same
+        (RELEASE, False, False, Say.WAIT),
+        (attrs.evolve(PROBE, status=DecisionStatus.FAILED), False, True, Say.WAIT),  # half of it may be out
+        (attrs.evolve(PROBE, status=DecisionStatus.VERIFIED), False, True, Say.CARRY),  # it is out
+        (attrs.evolve(RELEASE, rule=PERSON_RULE), False, False, Say.CARRY),
+        (AGENTS, False, False, Say.CARRY),  # what restricts goes on
+        (PROBE, True, False, Say.WITHHOLD),  # a stop says more: it is taken back
+    ],
+)
+def test_nothing_is_loosened_at_the_mta_while_the_log_is_silent(
+    decision: Decision, stopped: bool, sent: bool, word: Say
+) -> None:
+    modes = Modes(Mode.ACT, stops=(stop(GMAIL),) if stopped else ())
+    assert say(decision, AGENTS, modes, sent=sent, frozen=FROZEN) is word
