@@ -12,14 +12,16 @@ from ignite_app.scoreboard.twin.host import Host
 from ignite_app.scoreboard.twin.limiters import Quota, Reputation
 from ignite_app.scoreboard.twin.live import Live, story
 from ignite_app.scoreboard.twin.policies import KUMO, Backoff, Kumo, Percent, Policy, Predecessor, text_of
-from ignite_app.scoreboard.twin.product import Product, levers_of
+from ignite_app.scoreboard.twin.product import Decided, Product, levers_of, moment
 from ignite_app.scoreboard.twin.scene import BRANDS, DAY, PER_MINUTE, Kind, draw, quantile
-from ignite_app.scoreboard.twin.simulated import agree, compare
+from ignite_app.scoreboard.twin.simulated import agree, compare, most_in_a_minute
 from ignite_app.scoreboard.twin.table import incidents, lines, summary, upper95
 from ignite_app.scoreboard.twin.texts import FOR_GOOD, TEXTS, Why
 from ignite_app.scoreboard.twin.world import BASE, Levers, Row, World
 from ignite_domain.governance.include_file import render
+from ignite_domain.governance.ports import StatusChange
 from ignite_domain.governance.replies import suppresses
+from ignite_domain.governance.words import Action, AgentKind, Decision, DecisionStatus, Mode, TargetType
 from ignite_domain.isps import Isp
 
 YAHOO = (Isp.YAHOO, 0)
@@ -57,6 +59,53 @@ def test_the_simulators_queues_files_and_commands_lead_to_the_decisions_that_its
     assert {"pause_job", "throttle"} & set(found["kinds"])
     assert found["commands"] > found["decisions"]
     assert found["rejected"] == 0
+    assert 0 < found["reloads_a_minute"] <= 1
+
+
+def test_files_that_are_rotated_renamed_packed_and_delivered_twice_are_counted_once() -> None:
+    """The file is rotated in minutes 30, 60 and 90, and renamed in the first and last of them; what was closed is
+    packed, and a packed file is copied, at the next one; minutes 45 and 90 lose a reading, minute 70 begins anew."""
+    found = compare(1, 100)
+    went = {name: found[name] for name in ("rotated", "renamed", "packed", "copied", "lost", "restarts")}
+    assert went == {"rotated": 3, "renamed": 2, "packed": 2, "copied": 2, "lost": 2, "restarts": 1}
+    by_text, by_counts = found["counted"]
+    assert by_text == by_counts
+    attempts, complaints = by_text[0][0], by_text[-1][1]
+    assert attempts + complaints == found["lines"]
+    assert found["same"]
+
+
+def test_the_most_reloads_in_a_minute_are_those_that_lie_less_than_a_minute_apart() -> None:
+    assert most_in_a_minute([]) == 0
+    assert most_in_a_minute([moment(0), moment(60), moment(120)]) == 1
+    assert most_in_a_minute([moment(0), moment(60), moment(90), moment(119)]) == 3
+
+
+def test_what_a_change_says_of_a_decision_is_kept_and_its_end_moves() -> None:
+    wish = Decision(
+        moment(0),
+        moment(60),
+        Isp.YAHOO,
+        AgentKind.THROTTLE,
+        Action.THROTTLE,
+        TargetType.ISP,
+        "yahoo",
+        reason="too much",
+        rule="rate-limit-reply@1",
+        evidence={"n": 1},
+        parameters={"factor": 0.5},
+        status=DecisionStatus.APPROVED,
+    )
+    decided = Decided()
+    decided.take([(wish, Mode.ACT, "")], [], [], moment(0))
+    decided.take([], [StatusChange(1, None, "waits", parameters={"waits_for_mail_since": "noon"})], [], moment(60))
+    (one,) = decided.standing.values()
+    assert one.parameters == {"factor": 0.5, "waits_for_mail_since": "noon"}
+    assert one.until == moment(60)
+    decided.take([], [StatusChange(1, None, "held", until=moment(600))], [], moment(120))
+    (one,) = decided.standing.values()
+    assert one.parameters == {"factor": 0.5, "waits_for_mail_since": "noon"}
+    assert one.until == moment(600)
 
 
 @pytest.mark.parametrize(

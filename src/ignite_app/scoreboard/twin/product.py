@@ -107,8 +107,11 @@ class Decided:
             changed = self.standing.get(change.decision_id)
             if changed is None:
                 continue
-            if change.until is not None:
-                self.standing[change.decision_id] = attrs.evolve(changed, until=change.until)
+            self.standing[change.decision_id] = attrs.evolve(
+                changed,
+                until=change.until or changed.until,
+                parameters={**changed.parameters, **change.parameters},
+            )
             if change.status is not None:
                 self.end(change.decision_id, change.status, now)
         for decision, _, _ in new:
