@@ -69,7 +69,7 @@ class Incident:
     marked: bool = True  # False: so little mail that no alarm could see it in time; published without a target
 
 
-def _bad(
+def bad(
     one: Outcome,
     kind: OutcomeKind,
     reply_kind: str,
@@ -85,19 +85,19 @@ def _bad(
 
 def _dead_job(scene: Scene, one: Outcome) -> Outcome:
     if one.job == scene.job and scene.dice.random() < scene.severity:
-        return _bad(one, OutcomeKind.BOUNCED, "invalid", "unknown-user", address_fault=True)
+        return bad(one, OutcomeKind.BOUNCED, "invalid", "unknown-user", address_fault=True)
     return one
 
 
 def _bad_ip(scene: Scene, one: Outcome) -> Outcome:
     if one.ip == scene.ip and one.isp is scene.isp and scene.dice.random() < scene.severity:
-        return _bad(one, OutcomeKind.BOUNCED, "reputation", "ip-reputation", about_us=True)
+        return bad(one, OutcomeKind.BOUNCED, "reputation", "ip-reputation", about_us=True)
     return one
 
 
 def _blocked(scene: Scene, one: Outcome) -> Outcome:
     if one.isp is scene.isp and scene.dice.random() < scene.severity:
-        return _bad(one, OutcomeKind.BOUNCED, "reputation", "ip-reputation", about_us=True)
+        return bad(one, OutcomeKind.BOUNCED, "reputation", "ip-reputation", about_us=True)
     return one
 
 
@@ -107,25 +107,25 @@ def _dead_at_the_guest(scene: Scene, one: Outcome) -> Outcome:
 
 def _busy_provider(scene: Scene, one: Outcome) -> Outcome:
     if one.isp is scene.isp and scene.dice.random() < scene.severity:
-        return _bad(one, OutcomeKind.DEFERRED, "load", "busy")
+        return bad(one, OutcomeKind.DEFERRED, "load", "busy")
     return one
 
 
 def _authentication(scene: Scene, one: Outcome) -> Outcome:
     if scene.dice.random() < scene.severity:
-        return _bad(one, OutcomeKind.BOUNCED, "auth", "unauthenticated", about_us=True)
+        return bad(one, OutcomeKind.BOUNCED, "auth", "unauthenticated", about_us=True)
     return one
 
 
 def _dns(scene: Scene, one: Outcome) -> Outcome:
     if scene.dice.random() < scene.severity:
-        return _bad(one, OutcomeKind.DEFERRED, "routing", "no-answer-from-dns")
+        return bad(one, OutcomeKind.DEFERRED, "routing", "no-answer-from-dns")
     return one
 
 
 def _stated_rate(scene: Scene, one: Outcome) -> Outcome:
     if one.isp is scene.isp and scene.dice.random() < scene.severity:
-        return _bad(one, OutcomeKind.DEFERRED, "rate_limit", "stated-rate-limit")
+        return bad(one, OutcomeKind.DEFERRED, "rate_limit", "stated-rate-limit")
     return one
 
 
@@ -228,11 +228,11 @@ def _ordinary(scene: Scene, isp: Isp, number: int, at: datetime) -> Outcome:
     )
     roll = dice.random()
     if roll < scene.dead[job]:
-        return _bad(one, OutcomeKind.BOUNCED, "invalid", "unknown-user", address_fault=True)
+        return bad(one, OutcomeKind.BOUNCED, "invalid", "unknown-user", address_fault=True)
     if roll < scene.dead[job] + 0.015:
-        return _bad(one, OutcomeKind.DEFERRED, "load", "busy")
+        return bad(one, OutcomeKind.DEFERRED, "load", "busy")
     if roll < scene.dead[job] + 0.018:
-        return _bad(one, OutcomeKind.BOUNCED, "policy", "policy", about_us=True)
+        return bad(one, OutcomeKind.BOUNCED, "policy", "policy", about_us=True)
     return one
 
 
@@ -245,25 +245,40 @@ class Story:
     before: int  # restrictions while nothing was wrong
 
 
+class Looking:
+    """The product's deciding over what it is told; nothing that is decided is carried out."""
+
+    def __init__(self) -> None:
+        self.signals = SignalProcessor(complaint_median=timedelta(hours=1))
+        self._orchestrator = Orchestrator(lambda kind, isp: Mode.ACT)
+        self._agents = (*all_agents(), HOST_WATCH)
+        self._standing: list[Decision] = []
+
+    def minute(self, outcomes: Sequence[Outcome], now: datetime) -> list[Decision]:
+        """Hear a minute's outcomes, in order of time, and look at its end `now`; returns what is decided to stand."""
+        self.signals.observe(outcomes)
+        view = View(self.signals, {}, now)
+        wishes = [wish for agent in self._agents for wish in agent.evaluate(view)]
+        if not wishes:
+            return []
+        settled = self._orchestrator.settle(wishes, self._standing, self.signals, now)
+        new = [
+            attrs.evolve(one, id=len(self._standing) + place)
+            for place, (one, _, _) in enumerate(settled.decisions, start=1)
+        ]
+        self._standing += new
+        return [one for one in new if one.status in STANDING]
+
+
 def watch(incident: Incident | None, scene: Scene) -> Story:
     """Let the agents look once a minute until the first restriction after the incident began."""
-    signals = SignalProcessor(complaint_median=timedelta(hours=1))
-    orchestrator = Orchestrator(lambda kind, isp: Mode.ACT)
-    looking = (*all_agents(), HOST_WATCH)
-    standing: list[Decision] = []
+    looking = Looking()
     begins = START + timedelta(minutes=scene.begins)
     before = 0
     for minute, outcomes in enumerate(minutes(incident, scene)):
-        signals.observe(outcomes)
         now = START + timedelta(minutes=minute + 1)
-        view = View(signals, {}, now)
-        wishes = [wish for agent in looking for wish in agent.evaluate(view)]
-        if not wishes:
-            continue
-        settled = orchestrator.settle(wishes, standing, signals, now)
-        for decision, _, _ in settled.decisions:
-            standing.append(attrs.evolve(decision, id=len(standing) + 1))
-            if decision.action in RESTRICTING and decision.status in STANDING:
+        for decision in looking.minute(outcomes, now):
+            if decision.action in RESTRICTING:
                 if now > begins:
                     return Story(decision, (now - begins) / timedelta(minutes=1), before)
                 before += 1
@@ -296,10 +311,17 @@ def measure_one(number: int, seeds: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def ordinary(seeds: Sequence[int]) -> dict[str, int]:
-    """Restrictions on days on which nothing is wrong (hosts of the first incident's seeds, without it)."""
-    stories = [watch(None, draw(INCIDENTS[0], seed)) for seed in seeds]
-    return {"days": len(stories), "restrictions": sum(story.first is not None for story in stories)}
+def ordinary(seeds: Sequence[int]) -> dict[str, Any]:
+    """Restrictions on days on which nothing is wrong (hosts of the first incident's seeds, without it): all before the
+    incident would have begun, and the first one after that. `agent_months`: of the 48 in all."""
+    scenes = [draw(INCIDENTS[0], seed) for seed in seeds]
+    stories = [watch(None, scene) for scene in scenes]
+    watched = sum(scene.begins + INCIDENT_MINUTES for scene in scenes)
+    return {
+        "days": len(stories),
+        "restrictions": sum(story.before + (story.first is not None) for story in stories),
+        "agent_months": 48 * watched / (30 * 1440),
+    }
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:

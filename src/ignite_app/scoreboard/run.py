@@ -1,11 +1,9 @@
 """`ignite simulate governance`: every world of the scoreboard, side by side on the machine's cores.
 
-Decides what is run at which resolution and which targets hold; the worlds and what they measure are in their own
-modules. A target is judged by the mean; the bound or the ± stands beside it. A rare event counted in too few months
-to say that a target is missed leaves it open (`holds` None): a quick run proves little.
+Decides what is run at which resolution; the worlds and what they measure are in their own
+modules, what has to be reached in `targets`.
 """
 
-import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -14,7 +12,7 @@ from typing import Any, Final
 
 import attrs
 
-from ignite_app.scoreboard import alarms, incidents, rate_control
+from ignite_app.scoreboard import alarms, incidents, one_record, rate_control, targets
 from ignite_app.scoreboard.twin import drive, reopening, simulated
 from ignite_app.scoreboard.twin import table as twin_table
 from ignite_app.scoreboard.worlds import load
@@ -42,17 +40,6 @@ QUICK: Final = Resolution(0.05, 6, 3, 1, 600, 1, 1, 0, 1, 120)
 FULL: Final = Resolution(1.0, 60, 100, 20, 1440, 40, 6, 2, 3, 400)
 """Seeds 1 to 60 are those the rate controller was tuned on; `--first-seed 1001` shows others."""
 
-ALARM_TARGETS: Final[Sequence[tuple[int, str, str, float]]] = (
-    *((volume, "steady 2 %", "false_per_month", 0.05) for volume in alarms.VOLUMES),
-    *((volume, "steady 3 %", "false_per_month", 0.05) for volume in (45, 450)),
-    (450, "over-dispersed 2 %", "false_per_month", 0.6),
-    (4_500, "over-dispersed 2 %", "false_per_month", 1.0),
-    *((volume, "to 8 %", "delay_mean", mark) for volume, mark in zip(alarms.VOLUMES, (350, 450, 1_100), strict=True)),
-    *((volume, "to 25 %", "delay_mean", mark) for volume, mark in zip(alarms.VOLUMES, (90, 100, 120), strict=True)),
-)
-SEEN: Final = 0.95
-RIGHT_SCOPE: Final = 0.80
-
 
 def governance(
     worlds: Path, resolution: Resolution, *, first_seed: int, ablations: bool, tell: Callable[[str], None]
@@ -76,6 +63,7 @@ def governance(
                 for index, one in enumerate(incidents.INCIDENTS)
             },
             "ordinary days": pool.submit(incidents.ordinary, seeds),
+            "one bad record": pool.submit(one_record.measure, seeds),
             **{name: pool.submit(part, *arguments) for (name, (part, *arguments)) in twin.items()},
         }
         done: dict[str, Any] = {}
@@ -86,23 +74,18 @@ def governance(
     happened = [done[f"incident: {one.name}"] for one in incidents.INCIDENTS]
     rates = done["rate control"]
     played = _twin(done)
-    targets = [
-        *_alarm_targets(measured),
-        *({"what": f"rate control, {mark['world']}: {mark['measure']}", **_of(mark)} for mark in rates["targets"]),
-        *_incident_targets(happened),
-        *_twin_targets(played),
-    ]
-    return {
+    found = {
         "first_seed": first_seed,
         "resolution": attrs.asdict(resolution),
         "alarms": measured,
         "rate_control": rates,
         "incidents": happened,
         "ordinary_days": done["ordinary days"],
+        "one_bad_record": done["one bad record"],
         "twin": played,
-        "targets": targets,
-        "ok": all(target["holds"] is not False for target in targets),
     }
+    marks = list(targets.of(found))
+    return found | {"targets": marks, "ok": all(mark["holds"] is not False for mark in marks)}
 
 
 _TWIN: Final = ("days", "calm", "ablated", "calm, ablated", "reopening", "drives")
@@ -141,72 +124,13 @@ def _twin(done: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _twin_targets(played: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Ours beats every rival in what is delivered, suppresses nobody wrongly, and decides the same by both drives."""
-    rows = {row["policy"]: row for row in played["policies"]}
-    ours = rows[drive.OURS]
-    rival = max(row["share"]["mean"] for name, row in rows.items() if name not in (drive.OURS, drive.ORACLE))
-    lead, wrong = ours["share"]["mean"] - rival, ours["suppressed_per_day"]
-    yield {
-        "what": "twin: delivered / oracle, ours above the best rival's",
-        "value": lead,
-        "limit": 0.0,
-        "at_least": True,
-        "holds": lead > 0,
-    }
-    yield {
-        "what": "twin: people wrongly suppressed a day",
-        "value": wrong,
-        "limit": 0.0,
-        "at_least": False,
-        "holds": wrong == 0,
-    }
-    drives = played["drives"]
-    same = sum(row["same"] for row in drives) / len(drives)
-    what = f"twin: {len(drives)} seeds through the simulator on which counts decide the same"
-    yield {"what": what, "value": same, "limit": 1.0, "at_least": True, "holds": same == 1}
-
-
 def _alarms(worlds: Path, scale: float, first_seed: int, volume: int) -> list[dict[str, Any]]:
     return list(alarms.cells(worlds, scale, first_seed, (volume,)))
 
 
-def _of(mark: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: mark[name] for name in ("value", "limit", "at_least", "holds")}
-
-
-def _alarm_targets(measured: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    cells = {(cell["per_hour"], cell["weather"]): cell for cell in measured if cell["policy"] == alarms.OURS}
-    for volume, weather, measure, limit in ALARM_TARGETS:
-        cell = cells[(volume, weather)]
-        value = cell[measure]
-        holds: bool | None = value is not None and value <= limit
-        if not holds and measure == "false_per_month" and _chance(cell, limit) > 0.05:
-            holds = None
-        what = f"alarms, {volume}/h, {weather}: {measure}"
-        yield {"what": what, "value": value, "limit": limit, "at_least": False, "holds": holds}
-
-
-def _chance(cell: Mapping[str, Any], limit: float) -> float:
-    """The probability of seeing so many false alarms or more if the target were just met (Poisson)."""
-    expected = limit * cell["agent_months"]
-    seen = round(cell["false_per_month"] * cell["agent_months"])
-    below = sum(math.exp(k * math.log(expected) - expected - math.lgamma(k + 1)) for k in range(seen))
-    return 1 - below
-
-
-def _incident_targets(happened: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    for row in happened:
-        if row["marked"]:
-            for measure, limit in (("seen", SEEN), ("right_scope", RIGHT_SCOPE)):
-                value = row[measure]
-                what = f"incident, {row['incident']}: {measure}"
-                yield {"what": what, "value": value, "limit": limit, "at_least": True, "holds": value >= limit}
-
-
 def lines(found: Mapping[str, Any]) -> list[str]:
     """The scoreboard for people."""
-    days = found["ordinary_days"]
+    days, alone = found["ordinary_days"], found["one_bad_record"]
     return [
         *("Alarms: false halts in 30 days (one-sided 95 % bound); delay in messages", *alarms.table(found["alarms"])),
         *("", f"Rate control, {found['rate_control']['days']} days: share of what an all-knowing sender gets, %"),
@@ -214,12 +138,13 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         *("", "Incidents at a host of eight providers", "", *incidents.table(found["incidents"])),
         "",
         f"Ordinary days: {days['restrictions']} restrictions in {days['days']} hosts' days",
+        f"One bad record: {alone['restrictions']} restrictions after {alone['records']} of them",
         "",
         *_twin_lines(found["twin"]),
         "",
-        *(_mark(target) for target in found["targets"]),
+        *targets.table(found["targets"]),
         "",
-        f"{sum(target['holds'] is True for target in found['targets'])} of {len(found['targets'])} targets hold",
+        targets.summed_up(found["targets"]),
     ]
 
 
@@ -241,13 +166,6 @@ def _twin_lines(played: Mapping[str, Any]) -> Iterator[str]:
         yield "After a closed door: minutes until 0.9 may be sent / nothing waits, message-hours waited, refused"
         yield ""
         yield from reopening.table(played["reopening"])
-
-
-def _mark(target: Mapping[str, Any]) -> str:
-    sign = "≥" if target["at_least"] else "≤"
-    value = "–" if target["value"] is None else f"{target['value']:.3g}"
-    word = {True: "ok", False: "MISSES", None: "open"}[target["holds"]]
-    return f"{word:6} {target['what']}: {value} ({sign} {target['limit']:g})"
 
 
 def _rates(rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -5,12 +5,13 @@ its answer is in force from the next minute on. A stalled feed keeps rows back; 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol, runtime_checkable
 
 from ignite_app.scoreboard.twin.judge import Judge
 from ignite_app.scoreboard.twin.policies import RIVALS, Oracle, Policy
-from ignite_app.scoreboard.twin.product import ABLATIONS, Product
+from ignite_app.scoreboard.twin.product import ABLATIONS, Decided, Product
 from ignite_app.scoreboard.twin.scene import BRANDS, DAY, Scene, calm, draw
+from ignite_app.scoreboard.twin.stops import Stops, of_decisions, of_levers
 from ignite_app.scoreboard.twin.world import Levers, Row, World
 
 OURS: Final = "E ours"
@@ -24,12 +25,21 @@ POLICIES: Final[Mapping[str, Maker]] = {
 }
 
 
+@runtime_checkable
+class Deciding(Protocol):
+    """A policy whose stops are decisions; those of others are read from their levers."""
+
+    @property
+    def decided(self) -> Decided:
+        """What was decided."""
+
+
 def play(
     scene: Scene, make: Maker, watch: Callable[[int, Sequence[Row], Levers], None] | None = None
 ) -> dict[str, Any]:
     """One policy's day; returns JSON-able sums. `watch` hears each minute's rows and the levers that follow."""
     world = World(scene)
-    policy, judge = make(world), Judge(scene, world)
+    policy, judge, stops = make(world), Judge(scene, world), Stops(world)
     levers, unread, suppressed = Levers(), list[Row](), 0
     if isinstance(policy, Oracle):
         levers = policy.look(-1, ())
@@ -42,6 +52,7 @@ def play(
         if not late:
             unread = []
         judge.look(minute, rows, levers, new)
+        stops.look(of_decisions(policy.decided.standing.values()) if isinstance(policy, Deciding) else of_levers(new))
         if watch:
             watch(minute, rows, new)
         levers = new
@@ -58,6 +69,8 @@ def play(
         "suppressed": suppressed,
         "minutes": scene.minutes,
         **{name: getattr(verdict, name) for name in ("actions", "false", "steps", "reloads", "flaps")},
+        **{name: getattr(verdict, name) for name in ("steps_an_hour", "steps_a_day")},
+        "stops": stops.found(),
         "incidents": [
             {
                 "kind": one.kind,

@@ -10,8 +10,9 @@ Decides the columns, by levers and hidden state alone, so that every policy is j
   its end. A bad message is one that was refused by the incident, dead on its list, or sent from an annoying one.
 - recovery: minutes from the end of an incident about a limiter until it may be sent 0.9 of its mean demand (six hours
   at most); the largest of its limiters for one about the host.
-- step: a minute in which a queue's rate changed; reload: a minute in which any did. Flap: a limiter's restriction
-  that comes back within an hour after it was lifted whole.
+- step: a minute in which one of a limiter's queues changed its rate; reload: a minute in which any did. Of the steps
+  also the most that one limiter had in a clock hour and in the day. Flap: a limiter's restriction that comes back
+  within an hour after it was lifted whole.
 """
 
 from typing import Final
@@ -50,6 +51,8 @@ class Verdict:
     steps: int = 0
     reloads: int = 0
     flaps: int = 0
+    steps_an_hour: int = 0  # the most of one limiter
+    steps_a_day: int = 0
     found: list[Found] = attrs.field(factory=list)
 
 
@@ -63,6 +66,7 @@ class Judge:
         self._found: dict[Incident, Found] = {}
         self._attempts: dict[Isp, list[tuple[int, int, int]]] = {limiter: [] for limiter in BRANDS}
         self._lifted: dict[Isp, int] = {}
+        self._steps: dict[tuple[Isp, int], int] = {}  # by limiter and clock hour
 
     def look(self, minute: int, rows: list[Row], before: Levers, after: Levers) -> None:
         for limiter in BRANDS:
@@ -80,8 +84,9 @@ class Judge:
         for limiter in BRANDS:
             queues = [(limiter, ip) for ip in range(len(IPS))]
             steps = sum(abs(before.rate(queue) - after.rate(queue)) > 1e-9 for queue in queues)
-            verdict.steps += steps > 0
-            changed = changed or steps > 0
+            if steps:
+                changed = True
+                self._step(limiter, minute)
             was, now = before.permitted(limiter) < BASE * len(IPS), after.permitted(limiter) < BASE * len(IPS)
             if now and not was:
                 self._action(not self._called_for(limiter, minute))
@@ -92,6 +97,13 @@ class Judge:
         for job in after.jobs - before.jobs:
             self._action(not self._list(minute, job))
         verdict.reloads += changed
+
+    def _step(self, limiter: Isp, minute: int) -> None:
+        verdict, steps = self.verdict, self._steps
+        verdict.steps += 1
+        steps[limiter, minute // 60] = steps.get((limiter, minute // 60), 0) + 1
+        verdict.steps_an_hour = max(verdict.steps_an_hour, steps[limiter, minute // 60])
+        verdict.steps_a_day = max(verdict.steps_a_day, sum(count for (at, _), count in steps.items() if at is limiter))
 
     def _action(self, false: bool) -> None:
         self.verdict.actions += 1

@@ -55,6 +55,11 @@ def summary(days: Days, calm: Days) -> list[dict[str, Any]]:
                 "agent_months": months,
                 "false_per_month": false / months if still else None,
                 "upper95": upper95(false, months) if still else None,
+                "stops_a_calm_day": max((one.switches for day in still for one in day["stops"]), default=0),
+                "stops_a_change": max(
+                    (one.switches / max(1, one.changes) for day in own for one in day["stops"]), default=0.0
+                ),
+                **{f"most_{name}": max(day[name] for day in own) for name in ("steps_an_hour", "steps_a_day")},
                 **{
                     f"{name}_per_day": sum(day[name] for day in own) / span
                     for name in ("actions", "false", "blocks", "flaps", "steps", "reloads", "suppressed")
@@ -112,8 +117,8 @@ def lines(summed: Sequence[Mapping[str, Any]]) -> list[str]:
     out += [
         "",
         "| policy | false actions per agent-month, calm days | actions a day | of them false | flaps | rate steps "
-        "| reloads |",
-        "|---" * 7 + "|",
+        "| most of one provider, an hour / a day | reloads | one stop in or out, most a calm day / a change |",
+        "|---" * 9 + "|",
     ]
     for row in summed:
         if row["policy"] in (NOTHING, ORACLE):
@@ -121,8 +126,9 @@ def lines(summed: Sequence[Mapping[str, Any]]) -> list[str]:
         false = "" if row["upper95"] is None else f"{row['false_per_month']:.2f} (≤ {row['upper95']:.2f})"
         out.append(
             f"| {_name(row)} | {false} | "
-            + " | ".join(f"{row[f'{name}_per_day']:.1f}" for name in ("actions", "false", "flaps", "steps", "reloads"))
-            + " |"
+            + " | ".join(f"{row[f'{name}_per_day']:.1f}" for name in ("actions", "false", "flaps", "steps"))
+            + f" | {row['most_steps_an_hour']} / {row['most_steps_a_day']} | {row['reloads_per_day']:.1f}"
+            + f" | {row['stops_a_calm_day']} / {row['stops_a_change']:.1f} |"
         )
     return out
 
