@@ -325,13 +325,18 @@ def ordinary(seeds: Sequence[int]) -> dict[str, Any]:
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The rows as a Markdown table."""
-    lines = ["| incident | seen % | right scope % | minutes, median | before it began |", "|---|---|---|---|---|"]
+    """The rows as a Markdown table, with what `people` found of each."""
+    lines = [
+        "| incident | seen % | right scope % | minutes, median | before it began "
+        "| wrongly suppressed, of refused people | suppressed, of dead addresses |",
+        "|---" * 7 + "|",
+    ]
     for row in rows:
         median = "–" if row["median_minutes"] is None else f"{row['median_minutes']:.0f}"
         name = row["incident"] if row["marked"] else f"{row['incident']} (no target)"
         lines.append(
-            f"| {name} | {100 * row['seen']:.0f} | {100 * row['right_scope']:.0f} | {median} | {row['before']} |"
+            f"| {name} | {100 * row['seen']:.0f} | {100 * row['right_scope']:.0f} | {median} | {row['before']} "
+            f"| {row['wrongly_suppressed']:,} of {row['refused']:,} | {row['suppressed']:,} of {row['dead']:,} |"
         )
     return lines
 

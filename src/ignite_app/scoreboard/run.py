@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import attrs
 
-from ignite_app.scoreboard import alarms, incidents, one_record, rate_control, targets
+from ignite_app.scoreboard import alarms, incidents, one_record, people, rate_control, targets
 from ignite_app.scoreboard.twin import drive, reopening, simulated
 from ignite_app.scoreboard.twin import table as twin_table
 from ignite_app.scoreboard.worlds import load
@@ -39,6 +39,8 @@ class Resolution:
 QUICK: Final = Resolution(0.05, 6, 3, 1, 600, 1, 1, 0, 1, 120)
 FULL: Final = Resolution(1.0, 60, 100, 20, 1440, 40, 6, 2, 3, 400)
 """Seeds 1 to 60 are those the rate controller was tuned on; `--first-seed 1001` shows others."""
+PEOPLE_OF: Final = 4
+"""Everybody is looked at on one of so many hosts of an incident."""
 
 
 def governance(
@@ -62,6 +64,10 @@ def governance(
                 f"incident: {one.name}": pool.submit(incidents.measure_one, index, seeds)
                 for index, one in enumerate(incidents.INCIDENTS)
             },
+            **{
+                f"people: {one.name}": pool.submit(people.measure, index, seeds[: -(-len(seeds) // PEOPLE_OF)])
+                for index, one in enumerate(incidents.INCIDENTS)
+            },
             "ordinary days": pool.submit(incidents.ordinary, seeds),
             "one bad record": pool.submit(one_record.measure, seeds),
             **{name: pool.submit(part, *arguments) for (name, (part, *arguments)) in twin.items()},
@@ -71,7 +77,7 @@ def governance(
             done[name] = future.result()
             tell(f"{len(done)} of {len(started)}: {name}")
     measured = [cell for volume in alarms.VOLUMES for cell in done[f"alarms at {volume}/h"]]
-    happened = [done[f"incident: {one.name}"] for one in incidents.INCIDENTS]
+    happened = [done[f"incident: {one.name}"] | done[f"people: {one.name}"] for one in incidents.INCIDENTS]
     rates = done["rate control"]
     played = _twin(done)
     found = {

@@ -85,6 +85,7 @@ def _incidents(found: Mapping[str, Any]) -> Iterator[Mark]:
         if row["marked"]:
             for measure, limit in (("seen", SEEN), ("right_scope", RIGHT_SCOPE)):
                 yield _mark(f"incident, {row['incident']}: {measure}", row[measure], limit, at_least=True)
+        yield _mark(f"incident, {row['incident']}: people wrongly suppressed", row["wrongly_suppressed"], 0)
     days = found["ordinary_days"]
     what = "ordinary hosts' days: restrictions per agent-month"
     yield _rare(what, days["restrictions"], days["agent_months"], FALSE_HALTS)
