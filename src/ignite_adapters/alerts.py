@@ -63,7 +63,7 @@ class EmailChannel:
         mail = EmailMessage()
         mail["From"], mail["To"] = self._sender, self._recipient
         mail["Subject"] = f"IGNITE: {alert.kind.replace('_', ' ')} {'is over' if what == 'ended' else 'on'} " + (
-            alert.subject or "the main host"
+            alert.about or "the main host"
         )
         over = f"\nOver since {alert.ended_at:%Y-%m-%d %H:%M:%S} UTC.\n" if alert.ended_at else ""
         mail.set_content(f"{alert.text}\n\nFirst seen {alert.first_seen:%Y-%m-%d %H:%M:%S} UTC.\n{over}")

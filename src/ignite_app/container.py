@@ -7,6 +7,7 @@ clock are handed in, and parts connect when they are first used.
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from ignite_adapters.postgres.experiments import PostgresExperimentStore
 from ignite_adapters.postgres.flows import PostgresFlowStore
 from ignite_adapters.postgres.governance import PostgresGovernanceStore
 from ignite_adapters.postgres.imports import PostgresImportLog
-from ignite_adapters.postgres.leases import Lease, lease
+from ignite_adapters.postgres.leases import Lease, is_held, lease
 from ignite_adapters.postgres.limiters import PostgresLimiters
 from ignite_adapters.postgres.live import LiveFeed
 from ignite_adapters.postgres.modes import PostgresModesStore
@@ -121,6 +122,10 @@ def _log_hosts(settings: Settings) -> list[str]:
 
 def _taker(dsn: str, name: str) -> Callable[[], AbstractAsyncContextManager[Lease | None]]:
     return lambda: lease(dsn, name)
+
+
+EXECUTE = "execute"
+"""The lease of whoever governs the host."""
 
 
 class Container(containers.DeclarativeContainer):
@@ -267,7 +272,7 @@ class Container(containers.DeclarativeContainer):
         Executor,
         commands,
         console,
-        providers.Callable(_taker, dsn, "execute"),
+        providers.Callable(_taker, dsn, EXECUTE),
         clock,
         modes=modes,
         vmtas=addresses,
@@ -298,6 +303,7 @@ class Container(containers.DeclarativeContainer):
         desk=persons,
         modes=modes,
         policies=policies,
+        executing=providers.Callable(partial, is_held, pool, EXECUTE),
     )
     limiters = providers.Factory(
         LimiterWatch,

@@ -22,6 +22,11 @@ class Isp(StrEnum):
     COX = "cox"
     CHARTER = "charter"
 
+    @property
+    def shown(self) -> str:
+        """Its name as people write it."""
+        return "AT&T" if self is Isp.ATT else self.value.capitalize()
+
 
 _DOMAINS: Final[dict[Isp, str]] = {
     Isp.GMAIL: "gmail.com googlemail.com",

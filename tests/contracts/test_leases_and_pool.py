@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from ignite_adapters.postgres.leases import lease
+from ignite_adapters.postgres.leases import is_held, lease
 from ignite_adapters.postgres.migrate import pending
 from ignite_adapters.postgres.pool import Pool, open_pool, transaction
 from ignite_domain.errors import PortFailure
@@ -18,6 +18,15 @@ async def test_a_name_has_one_holder_and_other_names_are_free(pg_dsn: str) -> No
             assert other is not None
     async with lease(pg_dsn, "send") as after:
         assert after is not None
+
+
+async def test_others_see_whether_a_lease_is_held(pool: Pool, pg_dsn: str) -> None:
+    names = [f"worker {number}" for number in range(8)]  # keys of either sign
+    for name in names:
+        assert not await is_held(pool, name)
+        async with lease(pg_dsn, name):
+            assert [one for one in names if await is_held(pool, one)] == [name]
+    assert not await is_held(pool, names[-1])
 
 
 async def test_a_lost_connection_is_a_lost_lease(pg_dsn: str) -> None:

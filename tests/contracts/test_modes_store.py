@@ -58,7 +58,7 @@ async def test_a_stop_has_its_author_and_only_that_stop_is_taken_back(store: Mod
         Stop(None, "ann", NOW, "all of it"),
     }
     await store.resume(None, "ann", "seen to", LATER)
-    with pytest.raises(Conflict, match="what can be resumed: at gmail"):
+    with pytest.raises(Conflict, match="what can be resumed: at Gmail"):
         await store.resume(Isp.YAHOO, "ann", "seen to", LATER)
     await store.resume(Isp.GMAIL, "ann", "seen to", LATER)
     assert (await store.load()).stops == ()

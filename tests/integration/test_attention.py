@@ -48,7 +48,7 @@ async def test_replies_about_our_authentication_are_an_alert_until_they_cease_wh
     await refused(floor, AUTH)
     await floor.go()
     told = (await alerts(floor))["authentication_refused"]
-    assert told.startswith("microsoft: since ")
+    assert told.startswith("Microsoft: since ")
     assert "microsoft-authentication" in told
     assert "What to do: check SPF, DKIM, DMARC" in told
     for _ in range(75):  # past the warning's life: the next one is the same alert
@@ -69,13 +69,32 @@ async def test_a_throttle_that_the_host_refuses_is_an_alert_until_it_is_in_force
     one = await floor.throttle()
     assert one["status"] == "failed"
     told = (await alerts(floor))["not_carried_out"]
-    assert told.startswith("gmail: throttle gmail of ")
+    assert told.startswith("Gmail: throttle Gmail of ")
     assert f"(decision {one['id']}) is not in force: exit status 1: refused by this host" in told
     assert "`ignite check`" in told
     floor.host.refuse = None
     await floor.go(12)
     assert (await floor.throttle())["status"] == "verified"
     assert "not_carried_out" not in await alerts(floor)
+
+
+async def test_a_decision_that_no_executor_takes_up_is_one_alert_until_it_is_carried_out(floor: Floor) -> None:  # noqa: F811
+    floor.executing = False
+    await floor.refusals()
+    await floor.go(5)
+    one = await floor.throttle()
+    assert one["status"] == "approved"
+    assert "not_sent" not in await alerts(floor)
+    await floor.go()
+    told = (await alerts(floor))["not_sent"]
+    assert f"Gmail: throttle Gmail (decision {one['id']}) since " in told
+    assert "the worker `execute` does not run. What to do: start it (`ignite work execute`)" in told
+    await floor.go(30)
+    assert [word for word in floor.phone.told if word[1] == "not_sent"] == [("begun", "not_sent")]
+    floor.executing = True
+    await floor.go(2)
+    assert (await floor.throttle())["status"] == "verified"
+    assert "not_sent" not in await alerts(floor)
 
 
 async def test_a_host_that_cannot_be_read_is_only_observed_and_everything_says_why(floor: Floor) -> None:  # noqa: F811

@@ -73,6 +73,7 @@ class Floor:
     watch: Watch
     phone: Phone
     mode: Mode
+    executing: bool = True
 
     def ingest(self) -> IngestWorker:
         return IngestWorker(
@@ -110,7 +111,7 @@ class Floor:
             self.clock.advance(minutes=1)
             while await worker.step():
                 pass
-            while await self.executor.step():
+            while self.executing and await self.executor.step():
                 pass
             await self.watch.step()
 
@@ -145,6 +146,9 @@ async def floor(pool: Pool, tmp_path: Path, mode: Mode) -> AsyncIterator[Floor]:
     async def ready() -> dict[str, str]:
         return {}
 
+    async def running() -> bool:
+        return made.executing
+
     watch = Watch(
         LogBook(pool),
         AlertStore(pool),
@@ -157,12 +161,14 @@ async def floor(pool: Pool, tmp_path: Path, mode: Mode) -> AsyncIterator[Floor]:
         quiet=timedelta(minutes=15),
         desk=desk,
         modes=modes,
+        executing=running,
     )
     store = PostgresCommandStore(pool, "host")
     executor = Executor(store, host, alone, clocked, modes=modes, vmtas=VMTAS, base_rate=20000)
     app = create_app(HttpDeps(Gatekeeper(KEYS), routes, ready))
     async with AsyncTestClient(app, raise_server_exceptions=False) as client:
-        yield Floor(pool, client, clock, host, tmp_path, executor, watch, phone, mode)
+        made = Floor(pool, client, clock, host, tmp_path, executor, watch, phone, mode)
+        yield made
 
 
 async def test_a_proposal_waits_and_is_sent_once_a_person_approves_it(floor: Floor) -> None:
@@ -236,7 +242,7 @@ async def test_what_waits_ends_with_a_stop_while_no_ingest_worker_runs(floor: Fl
     modes = PostgresModesStore(floor.pool, floor.mode)
     await ApprovalsWorker(PostgresPersons(floor.pool), modes, clocked, poll_seconds=15).step()
     one = await floor.call("GET", f"decisions/{waiting['id']}")
-    assert (one["status"], one["status_note"], one["awaits"]) == ("rejected", "a stop by ann at gmail", False)
+    assert (one["status"], one["status_note"], one["awaits"]) == ("rejected", "a stop by ann at Gmail", False)
 
 
 async def test_what_a_person_rejects_does_not_come_back_while_it_would_have_lived(floor: Floor) -> None:
@@ -264,7 +270,7 @@ async def test_under_a_stop_nothing_of_an_agent_is_sent_and_after_it_agents_go_o
     await floor.refusals()
     await floor.go(3)
     one = await floor.throttle()
-    place = "at gmail" if isp else "everywhere"
+    place = "at Gmail" if isp else "everywhere"
     assert (one["status"], one["awaits"]) == ("proposed", False)
     assert one["status_note"] == f"a stop by ann {place}: decided and recorded, not acted on"
     assert floor.host.mutations == before

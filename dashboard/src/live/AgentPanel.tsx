@@ -1,5 +1,5 @@
 import { useEffect, useRef } from "react";
-import { ISP_NAME, items, type AgentRow, type Decision, type Rule } from "./api";
+import { ISP_NAME, items, targetName, type AgentRow, type Decision, type Rule } from "./api";
 import { clock, lasting, number, when, words } from "./format";
 import { usePoll } from "./hooks";
 import { Link } from "./router";
@@ -40,7 +40,7 @@ export function AgentPanel({ kind, isp, row, now, close }: {
       <h4>last decisions</h4>
       {!decisions.data ? <p className={decisions.error ? "trouble" : "skeleton"}>{decisions.error ?? "Loading…"}</p> : decisions.data.length === 0 ? <p>None yet.</p> : (
         <ul>{decisions.data.map((one) => (
-          <li key={one.id}><span className="mono">{when(one.at, now)}</span> <Link to={`/decision/${one.id}`}>{words(one.action)} {one.target}</Link>: {one.reason} <small>{one.status}</small></li>
+          <li key={one.id}><span className="mono">{when(one.at, now)}</span> <Link to={`/decision/${one.id}`}>{words(one.action)} {targetName(one)}</Link>: {one.reason} <small>{one.status}</small></li>
         ))}</ul>
       )}
     </section>

@@ -1,5 +1,5 @@
 import { useEffect, useRef } from "react";
-import { items, type Command, type Decision } from "./api";
+import { items, targetName, type Command, type Decision } from "./api";
 import { clock, when, words } from "./format";
 import { usePoll } from "./hooks";
 import { Link } from "./router";
@@ -22,7 +22,7 @@ export function DecisionDetail({ row, now }: { row: Decision; now: string | unde
       <p><Link to={`/decision/${row.id}`}>the whole story of decision {row.id}: pictures, effect, undo</Link></p>
       <dl>
         <dt>why</dt><dd>{row.reason}</dd>
-        <dt>target</dt><dd><span className="mono">{row.target}</span> ({row.target_type})</dd>
+        <dt>target</dt><dd><span className="mono">{targetName(row)}</span> ({row.target_type})</dd>
         <dt>evidence</dt><dd>{pairs(row.evidence) || "none"}</dd>
         {Object.keys(row.parameters).length > 0 && <><dt>asks for</dt><dd>{pairs(row.parameters)}</dd></>}
         <dt>life</dt><dd>{when(row.at, now)} until {when(row.until, now)}{row.ended_at && `, ended ${when(row.ended_at, now)}`}{row.undoes !== null && `, about decision ${row.undoes}`}</dd>

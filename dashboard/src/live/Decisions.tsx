@@ -1,5 +1,5 @@
 import { Fragment, useState } from "react";
-import { ACTIONS, get, isPersons, ISPS, ISP_NAME, items, KINDS, type Decision, type Page, type Suppressing } from "./api";
+import { ACTIONS, get, isPersons, ISPS, ISP_NAME, items, KINDS, targetName, type Decision, type Page, type Suppressing } from "./api";
 import { MARK } from "./charts/Lane";
 import { DecisionDetail } from "./DecisionDetail";
 import { clock, number, when, words } from "./format";
@@ -58,7 +58,7 @@ export function Decisions({ now }: { now: string | undefined }) {
                 <span aria-hidden="true">{MARK[row.action] ?? "•"}</span> {words(row.action)}{typeof row.parameters.factor === "number" && ` × ${+row.parameters.factor.toFixed(2)}`}{row.action === "set_mode" && `: ${row.parameters.mode ?? "taken back"}`}
               </Reason>
             </td>
-            <td className="mono clip" title={row.target}>{targetPath(row.target_type, row.target) ? <Link to={targetPath(row.target_type, row.target)!}>{row.target}</Link> : row.target}</td>
+            <td className="mono clip" title={targetName(row)}>{targetPath(row.target_type, row.target) ? <Link to={targetPath(row.target_type, row.target)!}>{targetName(row)}</Link> : targetName(row)}</td>
             <td className={`status status-${row.status}`}>{row.status}</td>
           </tr>
           {row.id === open && <tr className="detail"><td colSpan={6}><DecisionDetail row={row} now={now} /></td></tr>}

@@ -1,4 +1,4 @@
-import { isPersons, ISP_NAME, type LiveMessage } from "./api";
+import { isPersons, ISP_NAME, targetName, type LiveMessage } from "./api";
 import { clock, words } from "./format";
 
 const SAYS: Record<string, string> = {
@@ -6,11 +6,11 @@ const SAYS: Record<string, string> = {
   clicked: "clicked a link", page_view: "viewed the site", session_end: "left the site",
 };
 
-interface Told { action: string; agent: string; target: string; status: string; rule: string; by: string | null; person_reason: string | null; note: string | null; awaits: boolean }
+interface Told { action: string; agent: string; target: string; target_type: string; status: string; rule: string; by: string | null; person_reason: string | null; note: string | null; awaits: boolean }
 
 /** A decision as it is now, in words: what waits, who answered and how, and what a probe has shown. */
 function decided(of: Told): string {
-  const what = `${words(of.action)} ${of.target}`;
+  const what = `${words(of.action)} ${targetName(of)}`;
   if (isPersons(of)) return `${of.by}: ${what} (${of.status})`;
   const who = `${of.agent} agent: ${what}`;
   if (of.awaits) return `${who} waits for a person`;

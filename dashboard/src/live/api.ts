@@ -12,6 +12,10 @@ export const ISP_NAME: Record<string, string> = {
   comcast: "Comcast", att: "AT&T", cox: "Cox", charter: "Charter", elsewhere: "Elsewhere",
 };
 
+/** A decision's target as people write it: a provider by its name, anything else as it is. */
+export const targetName = (row: { target: string; target_type?: string }): string =>
+  ((row.target_type || "isp") === "isp" ? ISP_NAME[row.target] ?? row.target : row.target);
+
 export interface Loop { at: string; steps: Record<string, number> }
 export interface AgentRow {
   isp: string; agent: string; mode: string; state: string; reason: string;

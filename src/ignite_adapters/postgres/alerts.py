@@ -11,6 +11,7 @@ import attrs
 
 from ignite_adapters.postgres.pool import Pool, transaction
 from ignite_domain.governance.health import FREEZES, Finding, frozen_by
+from ignite_domain.isps import Isp
 
 _OPEN: Final = """
 insert into mailing_engine_alerts as a (kind, subject, text, first_seen, last_seen)
@@ -72,6 +73,12 @@ class Alert:
     first_seen: datetime
     last_seen: datetime
     ended_at: datetime | None
+
+    @property
+    def about(self) -> str:
+        """The subject as people write it."""
+        names = {isp.value: isp.shown for isp in Isp}
+        return " ".join(names.get(word, word.replace("_", " ")) for word in self.subject.split())
 
 
 class AlertStore:

@@ -13,7 +13,7 @@ import attrs
 import psycopg
 from psycopg import AsyncConnection
 
-from ignite_adapters.postgres.pool import translate
+from ignite_adapters.postgres.pool import Pool, transaction, translate
 
 _NAMESPACE: Final = 0x1612
 _NOTICE: Final[dict[str, Any]] = {
@@ -29,6 +29,20 @@ _NOTICE: Final[dict[str, Any]] = {
 
 def _key(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big", signed=True)
+
+
+_HELD: Final = """
+select exists (select from pg_locks
+                where locktype = 'advisory' and granted and classid::bigint = %s and objid::bigint = %s and objsubid = 2
+                  and database = (select oid from pg_database where datname = current_database()))
+"""
+
+
+async def is_held(pool: Pool, name: str) -> bool:
+    """Whether some process holds the lease `name` now."""
+    async with transaction(pool) as conn:
+        row = await (await conn.execute(_HELD, (_NAMESPACE, _key(name) % 2**32))).fetchone()
+    return bool(row and row[0])
 
 
 @attrs.define

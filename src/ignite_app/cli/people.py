@@ -40,8 +40,8 @@ def _run(config: Any, what: Callable[[People], Awaitable[Any]]) -> Any:
     return asyncio.run(run())
 
 
-def _place(isp: str | None) -> str:
-    return isp or "everywhere"
+def _shown(isp: str | None, otherwise: str) -> str:
+    return Isp(isp).shown if isp else otherwise
 
 
 def _state_lines(state: Mapping[str, Any]) -> list[str]:
@@ -49,10 +49,10 @@ def _state_lines(state: Mapping[str, Any]) -> list[str]:
     if state["host_unread"]:
         lines.append(f"ONLY OBSERVED, whatever follows: the host's answers cannot be read ({state['host_unread']})")
     for one in state["modes"]:
-        who = f"{one['agent'] or 'every agent'} at {one['isp'] or 'every provider'}"
+        who = f"{one['agent'] or 'every agent'} at {_shown(one['isp'], 'every provider')}"
         lines.append(f"  {one['mode']:8} {who:28} by {one['by']} {one['at']:%Y-%m-%d %H:%M}: {one['reason']}")
     return lines + [
-        f"STOPPED {_place(one['isp']):12} by {one['by']} {one['at']:%Y-%m-%d %H:%M}: {one['reason']}"
+        f"STOPPED {_shown(one['isp'], 'everywhere'):12} by {one['by']} {one['at']:%Y-%m-%d %H:%M}: {one['reason']}"
         for one in state["stops"]
     ]
 
@@ -60,8 +60,9 @@ def _state_lines(state: Mapping[str, Any]) -> list[str]:
 def _decision_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = []
     for row in rows:
-        what = f"{row['action'].replace('_', ' ')} {row['target']}"
-        lines.append(f"{row['id']:>6} {row['isp'] or 'whole host':10} {what}: {row['status']}; {row['reason']}")
+        place = _shown(row["isp"], "whole host")
+        what = f"{row['action'].replace('_', ' ')} {place if row['target'] == row['isp'] else row['target']}"
+        lines.append(f"{row['id']:>6} {place:10} {what}: {row['status']}; {row['reason']}")
         if row["status_note"]:
             lines.append(f"       {row['status_note']}")
         if row["awaits"]:

@@ -17,6 +17,7 @@ from ignite_app.cli.output import say
 from ignite_app.clock import Clock, real_seconds
 from ignite_app.demo.client import Http
 from ignite_domain.governance.words import PMTA_LEVER
+from ignite_domain.isps import Isp
 
 QUIET_ACTIONS: Final = frozenset({"suppress", "warn"})
 """Many of these fall in a normal run; the dashboard shows them, the story does not."""
@@ -193,10 +194,11 @@ class Story:
             self.once("over", f"outside: {ENDS[incident['kind']].format(**incident)}")
 
     def _decision(self, row: Mapping[str, Any]) -> None:
-        agent = f"{row['agent']} agent of {row['isp'] or 'the whole host'}"
+        place = Isp(row["isp"]).shown if row["isp"] else "the whole host"
+        agent = f"{row['agent']} agent of {place}"
         person = row["author"] is not None
         who = f"a person ({row['author']}) for the {agent}" if person else agent
-        what = f"{str(row['action']).replace('_', ' ')} {row['target']}"
+        what = f"{str(row['action']).replace('_', ' ')} {place if row['target'] == row['isp'] else row['target']}"
         line = f"{who} decides: {what}: {row['reason']} [{ending_of(row)}]"
         if row["action"] == "release" and not person:
             self.mark("release", line)

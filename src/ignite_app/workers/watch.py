@@ -6,7 +6,7 @@ else, and a host that does not answer is unknown.
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
@@ -17,14 +17,23 @@ from ignite_adapters.postgres.tallies import LogBook
 from ignite_app.clock import Clock
 from ignite_app.policies.in_force import POLICY_KINDS, findings_of
 from ignite_domain.errors import PortFailure
-from ignite_domain.governance.attention import ATTENTION_KINDS, TOLD, attention
+from ignite_domain.governance.attention import ATTENTION_KINDS, TOLD, UNSENT, Executing, attention, unsent
 from ignite_domain.governance.console_port import PmtaConsole
-from ignite_domain.governance.health import FEED_KINDS, SPAN, UNREACHABLE, Compared, Finding, Total, findings
+from ignite_domain.governance.health import (
+    FEED_KINDS,
+    SPAN,
+    UNREACHABLE,
+    Compared,
+    Finding,
+    Total,
+    findings,
+    frozen_by,
+)
 from ignite_domain.governance.held import EXPIRES, HOLDS, expiring
 from ignite_domain.governance.host_state import QUESTIONS, MissingPath, Reading, total
 from ignite_domain.governance.modes import ModesStore
 from ignite_domain.governance.ports import PolicyStore
-from ignite_domain.governance.words import Action, Decision
+from ignite_domain.governance.words import PMTA_LEVER, Action, Decision
 
 log = structlog.get_logger("ignite.watch")
 MAIN: Final = ""
@@ -62,7 +71,8 @@ class Desk(Protocol):
 
 class Watch:
     """Worker `watch`; alone, under a lease. `console` is None where the host is only observed. With `desk` and
-    `modes`, what `governance.attention` finds is alerts too; with `policies`, a stored policy that cannot be read."""
+    `modes`, what `governance.attention` finds is alerts too; with `policies`, a stored policy that cannot be read.
+    `executing` says whether some process governs the host."""
 
     name = "watch"
 
@@ -81,6 +91,7 @@ class Watch:
         desk: Desk | None = None,
         modes: ModesStore | None = None,
         policies: PolicyStore | None = None,
+        executing: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
         self.idle = max(poll_seconds, LOOK_REAL_SECONDS * clock.rate)
         own = timedelta(seconds=OWN_REAL_SECONDS * clock.rate)
@@ -91,6 +102,8 @@ class Watch:
         self._desk = desk
         self._modes = modes
         self._policies = policies
+        self._executing = executing
+        self._patience = max(UNSENT, own)
         self._book = book
         self._alerts = alerts
         self._channels = channels
@@ -120,8 +133,12 @@ class Watch:
         kinds: tuple[str, ...] = FEED_KINDS
         if self._desk is not None and self._modes is not None:
             failed = await self._desk.failed()  # first: who is not among the open any more is left out
-            standing = await self._desk.open(TOLD | HOLDS)
-            found += [*attention(standing, await self._modes.load(), failed), *expiring(standing, now)]
+            standing = await self._desk.open(TOLD | HOLDS | PMTA_LEVER)
+            modes = await self._modes.load()
+            found += [*attention(standing, modes, failed), *expiring(standing, now)]
+            if self._executing is not None:
+                frozen = frozen_by({(one.kind, one.subject) for one in found}, [one.host for one in logs])
+                found += unsent(standing, modes, Executing(now, await self._executing(), frozen, self._patience))
             kinds += (*ATTENTION_KINDS, EXPIRES)
         if self._policies is not None:
             found += findings_of(await self._policies.newest())

@@ -25,6 +25,8 @@ from ignite_domain.governance.words import (
     awaits,
 )
 
+APPROVED_AT: Final = "approved_at"
+"""Parameter of what waited for a person: since when it may be carried out."""
 LIFTS: Final = frozenset({Action.PROBE, Action.RELEASE})
 """What loosens a restriction: never without a person where one has to be asked."""
 
@@ -39,7 +41,8 @@ def accept(decision: Decision, now: datetime, note: str) -> StatusChange:
     """It becomes part of what is wanted; its life begins now and lasts as long as it was to last."""
     assert decision.id is not None
     status = DecisionStatus.APPROVED if decision.action in PMTA_LEVER else DecisionStatus.APPLIED
-    return StatusChange(decision.id, status, note, until=now + (decision.until - decision.at), waiting=True)
+    until = now + (decision.until - decision.at)
+    return StatusChange(decision.id, status, note, until=until, waiting=True, parameters={APPROVED_AT: now.isoformat()})
 
 
 def refuse(decision: Decision, standing: Sequence[Decision], now: datetime, note: str) -> list[StatusChange]:

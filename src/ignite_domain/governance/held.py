@@ -12,7 +12,7 @@ from typing import Any, Final
 import attrs
 
 from ignite_domain.governance.health import Finding
-from ignite_domain.governance.words import STANDING, Action, Decision
+from ignite_domain.governance.words import STANDING, Action, Decision, place_of, title_of
 
 HELD: Final = "held"
 """Parameter of a decision: the mail that waits behind it (`Held.values`)."""
@@ -92,9 +92,8 @@ def expiring(decisions: Iterable[Decision], now: datetime) -> Sequence[Finding]:
             continue
         place = one.isp.value if one.isp else one.target_type.value
         subject = f"{place} {one.action} {one.target}"
-        what = one.action.value.replace("_", " ")
         text = (
-            f"{place}: mail that waits behind decision {one.id} ({what} {one.target}) will soon expire: "
+            f"{place_of(one)}: mail that waits behind decision {one.id} ({title_of(one)}) will soon expire: "
             f"{waiting.text}. What to do: release the decision, move the mail to another virtual MTA, or let it go"
         )
         found[subject] = Finding(EXPIRES, subject, text)

@@ -76,6 +76,6 @@ def _text(isp: Isp, former: str, group: str, ones: Sequence[Limiter]) -> str:
     more = f" and {len(ones) - NAMED} more" if len(ones) > NAMED else ""
     hosts = ones[0].hosts[0] if ones[0].hosts else "no host"
     return (
-        f"mail for {isp} ({domains}{more}) goes to the servers of {group} now ({hosts}), before to those of {former}: "
-        f"the limits and replies of {group} hold there; look at rollups and backoff lists of these queues"
+        f"mail for {isp.shown} ({domains}{more}) goes to the servers of {group} now ({hosts}), before to those of "
+        f"{former}: the limits and replies of {group} hold there; look at rollups and backoff lists of these queues"
     )

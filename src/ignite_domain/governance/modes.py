@@ -58,7 +58,7 @@ class Stop:
 
     @property
     def where(self) -> str:
-        return f"at {self.isp}" if self.isp else "everywhere"
+        return f"at {self.isp.shown}" if self.isp else "everywhere"
 
 
 @attrs.frozen

@@ -43,7 +43,7 @@ def put_to_owner(wish: Decision, signals: SignalProcessor, now: datetime, edge: 
         return wish, ""
     who = f"a proposal to the {kind} agent, which owns this" if kind is not wish.agent else ""
     if brand is not None:
-        who = f"steered by {brand}: its queues carry this provider's mail"
+        who = f"steered by {brand.shown}: its queues carry this provider's mail"
     if kind is not wish.agent and wish.action not in SLOWS:
         return wish, f"{who}; it stops mail on its own evidence alone"
     signal, span, limit = _asked(wish)
@@ -86,7 +86,7 @@ def _seen(
 def _taken_over(wish: Decision, brand: Isp | None, seen: Seen) -> Decision:
     assert wish.isp is not None
     isp = brand or wish.isp
-    proposer = f"the {wish.isp} {wish.agent} agent"
+    proposer = f"the {wish.isp.shown} {wish.agent} agent"
     return attrs.evolve(
         wish,
         isp=isp,

@@ -200,6 +200,17 @@ class Decision:
     person_reason: str | None = None
 
 
+def place_of(decision: Decision) -> str:
+    """Where it acts, for people: the provider, or the host."""
+    return decision.isp.shown if decision.isp else decision.target_type.value
+
+
+def title_of(decision: Decision) -> str:
+    """What is done to what, for people."""
+    whole = decision.isp is not None and decision.target == decision.isp.value
+    return f"{decision.action.value.replace('_', ' ')} {place_of(decision) if whole else decision.target}"
+
+
 def is_persons(decision: Decision) -> bool:
     """Whether a person made it; what an agent proposed and a person approved is the agent's."""
     return decision.rule == PERSON_RULE

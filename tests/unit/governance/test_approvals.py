@@ -355,11 +355,11 @@ def test_halts_waiting_decisions_and_stops_are_alerts_and_the_same_wish_is_the_s
     stop = Stop(Isp.YAHOO, "ann", START, "too eager")
     first = attention([stands(wish(), 4), waiting(wish(isp=Isp.COX), 5)], Modes(Mode.ACT, stops=(stop,)))
     assert {(one.kind, one.subject): one.text for one in first} == {
-        ("halt", "gmail pause_queue gmail"): "gmail: pause queue since 09:00 UTC by the emergency agent (decision 4): "
+        ("halt", "gmail pause_queue gmail"): "Gmail: pause queue since 09:00 UTC by the emergency agent (decision 4): "
         "because",
-        ("approval_waiting", "cox pause_queue cox"): "cox: decision 5 (pause queue) waits for a person until 09:15 "
+        ("approval_waiting", "cox pause_queue cox"): "Cox: decision 5 (pause queue) waits for a person until 09:15 "
         "UTC, then it is carried out: because",
-        ("stopped", "yahoo"): "the agents are stopped at yahoo since 09:00 UTC by ann: too eager",
+        ("stopped", "yahoo"): "the agents are stopped at Yahoo since 09:00 UTC by ann: too eager",
     }
     assert attention([waiting(wish(isp=Isp.COX), 9)], Modes(Mode.ACT))[0] == first[0]
     assert attention([stands(wish(Action.BACKOFF)), stands(wish(), 1, DecisionStatus.PROPOSED)], Modes(Mode.ACT)) == []

@@ -64,9 +64,9 @@ def stop(isp: Isp | None) -> Stop:
     [
         ((), GMAIL, ""),
         ((stop(YAHOO),), GMAIL, ""),
-        ((stop(YAHOO), stop(GMAIL)), GMAIL, "a stop by ann at gmail"),
+        ((stop(YAHOO), stop(GMAIL)), GMAIL, "a stop by ann at Gmail"),
         ((stop(None),), GMAIL, "a stop by ann everywhere"),
-        ((stop(YAHOO),), None, "a stop by ann at yahoo"),  # the whole host would be touched at yahoo too
+        ((stop(YAHOO),), None, "a stop by ann at Yahoo"),  # the whole host would be touched at yahoo too
     ],
 )
 def test_a_stop_silences_its_provider_and_whatever_is_about_the_whole_host(

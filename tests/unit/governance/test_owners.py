@@ -64,7 +64,7 @@ def test_the_throttle_agent_takes_over_what_its_own_records_bear_out() -> None:
     (made, _, _), *rest = settle(seen(mail(Isp.GMAIL, 0, 40)), wish()).decisions
     assert not rest
     assert (made.agent, made.status, made.target) == (AgentKind.THROTTLE, DecisionStatus.APPROVED, "gmail")
-    assert made.evidence["proposed_by"] == "the gmail pool agent"
+    assert made.evidence["proposed_by"] == "the Gmail pool agent"
     assert (made.evidence["owner_x"], made.evidence["owner_n"]) == (40, 40)
     assert made.rule == "address-refused@2"
 
@@ -137,7 +137,7 @@ def test_the_rate_of_a_shared_queue_is_its_owners_who_looks_at_all_the_mail_in_i
     if made.isp is Isp.COX:
         assert (
             note
-            == "steered by yahoo: its queues carry this provider's mail; there 5 of 80 not accepted, too few to act on"
+            == "steered by Yahoo: its queues carry this provider's mail; there 5 of 80 not accepted, too few to act on"
         )
 
 

@@ -1,4 +1,4 @@
-import type { DecisionMark } from "../api";
+import { targetName, type DecisionMark } from "../api";
 import { clock, words } from "../format";
 import { useWidth } from "../hooks";
 import { go, isPlain } from "../router";
@@ -43,7 +43,7 @@ export function Lane({ decisions, begin, end, now, name, linked = true }: {
         ))}
         {bars.length === 0 && <text className="lane-empty" x={LEFT} y={14}>no decision in this span</text>}
         {bars.map(({ one, from, to, row, word, room, ahead }) => {
-          const said = `${word} ${one.target}, ${one.status}, ${clock(one.at)} to ${one.ended_at ? clock(one.ended_at) : "now"}: ${one.reason}`;
+          const said = `${word} ${targetName(one)}, ${one.status}, ${clock(one.at)} to ${one.ended_at ? clock(one.ended_at) : "now"}: ${one.reason}`;
           const look = `bar-of action-${one.action} ${one.status === "proposed" || one.status === "rejected" ? "only-wish" : ""}`;
           const drawn = (
             <>

@@ -1,4 +1,4 @@
-import { get, type Alert, type Page } from "../api";
+import { get, ISP_NAME, type Alert, type Page } from "../api";
 import { dated, lasting, when, words } from "../format";
 import { usePoll } from "../hooks";
 import { Link } from "../router";
@@ -24,6 +24,9 @@ export function AlertsPage({ now }: { now: string | undefined }) {
   );
 }
 
+/** A subject as people write it: providers by their names, actions without underscores. */
+const about = (subject: string): string => subject.split(" ").map((word) => ISP_NAME[word] ?? words(word)).join(" ") || "main host";
+
 function Table({ rows, now }: { rows: Alert[]; now: string | undefined }) {
   return (
     <table className="list wide">
@@ -31,7 +34,7 @@ function Table({ rows, now }: { rows: Alert[]; now: string | undefined }) {
       <tbody>{rows.map((one) => (
         <tr key={one.id} data-alert={one.id}>
           <td>{one.ended_at ? <span className="good"><span aria-hidden="true">✓</span> over</span> : <span className="trouble"><span aria-hidden="true">▲</span> open</span>}</td>
-          <td>{words(one.kind)}</td><td className="mono">{one.subject || "main"}</td><td className="wrap">{one.text}</td>
+          <td>{words(one.kind)}</td><td className="mono">{about(one.subject)}</td><td className="wrap">{one.text}</td>
           <td className="mono">{when(one.first_seen, now)}</td>
           <td className="num">{lasting(Math.max(60, (Date.parse(one.ended_at ?? now ?? one.last_seen) - Date.parse(one.first_seen)) / 1000))}</td>
         </tr>

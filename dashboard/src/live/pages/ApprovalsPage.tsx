@@ -1,4 +1,4 @@
-import { ISP_NAME, items, type Decision, type Governance } from "../api";
+import { ISP_NAME, items, targetName, type Decision, type Governance } from "../api";
 import { Evidence } from "../charts/Evidence";
 import { MARK } from "../charts/Lane";
 import { dated, when, words } from "../format";
@@ -31,7 +31,7 @@ export function ApprovalsPage({ now, governance }: { now: string | undefined; go
             <h3 id="h-settled">Decided by people lately</h3>
             {settled.length === 0 ? <p className="empty">Nobody has decided anything among the last 200 decisions.</p> : (
               <ul className="plain-list">{settled.map((one) => (
-                <li key={one.id}><span className="mono">{when(one.at, now)}</span> <Link to={`/decision/${one.id}`} className={`action action-${one.action}`}>{words(one.action)} {one.target}</Link> <span className="status">{one.status}</span>
+                <li key={one.id}><span className="mono">{when(one.at, now)}</span> <Link to={`/decision/${one.id}`} className={`action action-${one.action}`}>{words(one.action)} {targetName(one)}</Link> <span className="status">{one.status}</span>
                   <p className="dim-line">by <b>{one.by}</b>{one.person_reason && `: ${one.person_reason}`}</p></li>
               ))}</ul>
             )}
@@ -45,7 +45,7 @@ export function ApprovalsPage({ now, governance }: { now: string | undefined; go
 function Waiting({ row, now }: { row: Decision; now: string | undefined }) {
   return (
     <article className="waiting" data-waiting={row.id} aria-labelledby={`w-${row.id}`}>
-      <h4 id={`w-${row.id}`}><Link to={`/decision/${row.id}`} className={`action action-${row.action}`}><span aria-hidden="true">{MARK[row.action]}</span> {words(row.action)} {row.target}</Link>{" "}
+      <h4 id={`w-${row.id}`}><Link to={`/decision/${row.id}`} className={`action action-${row.action}`}><span aria-hidden="true">{MARK[row.action]}</span> {words(row.action)} {targetName(row)}</Link>{" "}
         <small>{row.isp ? ISP_NAME[row.isp] : "whole host"} · {row.agent} agent · asked {dated(row.at)}</small></h4>
       <div className="waiting-body">
         <div><p>{row.reason}</p><Evidence row={row} /></div>

@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import { call, get, ISP_NAME, type Backtest, type DecisionMark, type ReplayedDecision } from "../api";
+import { call, get, ISP_NAME, targetName, type Backtest, type DecisionMark, type ReplayedDecision } from "../api";
 import { Lane } from "../charts/Lane";
 import { seconds } from "../charts/scale";
 import { number, words } from "../format";
@@ -108,7 +108,7 @@ function Only({ title, rows }: { title: string; rows: ReplayedDecision[] }) {
   return (
     <><h4>{title}: {rows.length}</h4>
       <ul className="plain-list scroll short" tabIndex={0} aria-label={title}>{rows.map((one, i) => (
-        <li key={i}><span className="mono">{one.at.slice(5, 16).replace("T", " ")}</span> {one.isp ? ISP_NAME[one.isp] ?? one.isp : "whole host"} <b>{words(one.action)}</b> <span className="mono">{one.target}</span><p className="dim-line">{one.reason}</p></li>
+        <li key={i}><span className="mono">{one.at.slice(5, 16).replace("T", " ")}</span> {one.isp ? ISP_NAME[one.isp] ?? one.isp : "whole host"} <b>{words(one.action)}</b> <span className="mono">{targetName(one)}</span><p className="dim-line">{one.reason}</p></li>
       ))}</ul></>
   );
 }

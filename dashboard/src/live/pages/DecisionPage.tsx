@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { get, isPersons, ISP_NAME, items, type Command, type Decision, type DecisionMark, type IspPage, type Policy } from "../api";
+import { get, isPersons, ISP_NAME, items, targetName, type Command, type Decision, type DecisionMark, type IspPage, type Policy } from "../api";
 import { Evidence } from "../charts/Evidence";
 import { MARK } from "../charts/Lane";
 import { seconds } from "../charts/scale";
@@ -36,7 +36,7 @@ export function DecisionPage({ id, now, pushed }: { id: number; now: string | un
     <>
       <div className="page-head">
         <h2 className={`page-title action-${row.action}`} tabIndex={-1}>
-          <span aria-hidden="true">{MARK[row.action]}</span> {words(row.action)} {place ? <Link to={place}>{row.target}</Link> : row.target}
+          <span aria-hidden="true">{MARK[row.action]}</span> {words(row.action)} {place ? <Link to={place}>{targetName(row)}</Link> : targetName(row)}
         </h2>
         <span className={`tag status-${row.status}`}>{row.status}</span>
         <span className="dim-line">decision {row.id} · {isPersons(row) ? <>by <b>{row.by}</b></> : `${row.agent} agent`} · {row.isp ? <Link to={`/isp/${row.isp}`}>{ISP_NAME[row.isp]}</Link> : "whole host"} · rule <span className="mono">{row.rule}</span> · mode {row.mode}</span>
@@ -126,7 +126,7 @@ function Related({ row, now, turn }: { row: Decision; now: string | undefined; t
       <ul className="plain-list">
         {!family.some((one) => one.id === root) && row.undoes !== null && <li><Link to={`/decision/${row.undoes}`}>decision {row.undoes}</Link>, which this is about</li>}
         {family.map((one) => (
-          <li key={one.id}><span className="mono">{when(one.at, now)}</span> <Link to={`/decision/${one.id}`} className={`action action-${one.action}`}>{words(one.action)} {one.target}</Link> <span className="status">{one.status}</span>
+          <li key={one.id}><span className="mono">{when(one.at, now)}</span> <Link to={`/decision/${one.id}`} className={`action action-${one.action}`}>{words(one.action)} {targetName(one)}</Link> <span className="status">{one.status}</span>
             <p className="dim-line">{one.status_note ?? one.reason}</p></li>
         ))}
       </ul>

@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { ISP_NAME, type Ahead, type IspPage, type Prospect } from "../api";
+import { ISP_NAME, targetName, type Ahead, type IspPage, type Prospect } from "../api";
 import { Bullet } from "../charts/Bullet";
 import { MARK } from "../charts/Lane";
 import { share } from "../charts/scale";
@@ -40,7 +40,7 @@ function Open({ one, now }: { one: Ahead; now: string }) {
   const left = Math.round((Date.parse(one.until) - Date.parse(now)) / 60000);
   return (
     <>
-      <Link to={`/decision/${one.decision}`} className={`action action-${one.action}`}><span aria-hidden="true">{MARK[one.action]}</span> {words(one.action)} {one.target}</Link>{" "}
+      <Link to={`/decision/${one.decision}`} className={`action action-${one.action}`}><span aria-hidden="true">{MARK[one.action]}</span> {words(one.action)} {targetName(one)}</Link>{" "}
       <span className={`status status-${one.status}`}>{one.status}</span>
       {probe ? (
         <>
