@@ -89,7 +89,7 @@ async def test_a_decision_that_no_executor_takes_up_is_one_alert_until_it_is_car
     told = (await alerts(floor))["not_sent"]
     assert f"Gmail: throttle Gmail (decision {one['id']}) since " in told
     assert "the worker `execute` does not run. What to do: start it (`ignite work execute`)" in told
-    await floor.go(30)
+    await floor.go(20)
     assert [word for word in floor.phone.told if word[1] == "not_sent"] == [("begun", "not_sent")]
     floor.executing = True
     await floor.go(2)
