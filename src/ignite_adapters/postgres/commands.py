@@ -106,7 +106,8 @@ update mailing_engine_decisions set parameters = parameters || %(new)s,
  where id = %(id)s and ended_at is null
 returning {LIVE_COLUMNS}
 """  # noqa: S608  # constants of ours
-# Only mail of campaigns that may still be under way; the ledger has an index by campaign.
+# Only mail of campaigns that may still be under way. No index holds `outcome`, on purpose: every delivery changes it, in
+# place (HOT) only while that is so. See docs/governance.md, "Held mail", for the figures.
 _OLDEST: Final = """
 select min(injected_at) from mailing_sends
  where campaign_id in (select id from mailing_campaigns where (%(campaign)s::bigint is null or id = %(campaign)s)
