@@ -14,10 +14,9 @@ from ignite_domain.governance.blame import are_alone, company
 from ignite_domain.governance.identity import address_of, carries, named_in, names_netblock
 from ignite_domain.governance.reported import ReportedRate
 from ignite_domain.governance.rules import (
+    BLAME,
     BY_AGENT,
-    COMPARABLE,
-    STANDS_OUT,
-    WIDE_SHARE,
+    Blame,
     Rule,
     Scope,
     Test,
@@ -54,7 +53,7 @@ class View:
 
     Windows end at `edge`: now, or, while the log has not been read to its end, the last record read. `rules` is
     the table agents go by: the shipped one unless a backtest tries another. `reported`: the newest complaint rate
-    that a provider itself reported lately, by provider.
+    that a provider itself reported lately, by provider. `blame`: the constants of attribution.
     """
 
     signals: SignalProcessor
@@ -63,6 +62,7 @@ class View:
     read_to: datetime | None = None
     rules: Mapping[AgentKind, Sequence[Rule]] = BY_AGENT
     reported: Mapping[str, ReportedRate] = attrs.field(factory=dict)
+    blame: Blame = BLAME
 
     @property
     def edge(self) -> datetime:
@@ -167,10 +167,10 @@ class Agent:
                 for ip in view.signals.scopes(self.label, "ip")
                 if view.signals.seen(self.label, "ip", ip, Signal.ATTEMPT, rule.window_s, view.edge).n
             ]
-            together = len(found) > 1 and len(found) >= WIDE_SHARE * len(active)
+            together = len(found) > 1 and len(found) >= view.blame.wide_share * len(active)
             rest = None
             if rule.test is Test.REPLY and not together:
-                rest = company(view.signals, self.label, blamed, rule.replies, rule.window_s, view.edge)
+                rest = company(view.signals, self.label, blamed, rule.replies, rule.window_s, view.edge, view.blame)
             if together or rest is not None:
                 many = f"{len(found)} of {len(active)} addresses are refused together"
                 if rest is not None:
@@ -178,10 +178,10 @@ class Agent:
                 return [self._slow_down(found[0], many, view)]
         if rule.scope is Scope.ISP and rule.signal is Signal.REFUSAL:
             level = view.signals.level(self.label, "isp", self.label, rule.signal)
-            if are_alone(view.signals, self.label, level, view.edge):
+            if are_alone(view.signals, self.label, level, view.edge, view.blame):
                 return []  # what is said about an address is its own agent's business
         if rule.scope is Scope.JOB and rule.test is Test.REPLY:
-            found = [one for one in found if carries(view.signals, self.label, one.scope, rule, view.edge)]
+            found = [one for one in found if carries(view.signals, self.label, one.scope, rule, view.edge, view.blame)]
         elif rule.scope is Scope.JOB:
             guilty = [one for one in found if self._stands_out(rule, one.scope, view)]
             if not guilty:
@@ -224,12 +224,12 @@ class Agent:
 
         own = total([(self.label, job)])
         here = total((self.label, name) for name in view.signals.scopes(self.label, "job") if name != job)
-        if here.n >= COMPARABLE:
-            return here.share * STANDS_OUT <= own.share
+        if here.n >= view.blame.comparable:
+            return here.share * view.blame.stands_out <= own.share
         elsewhere = total((isp, job) for isp in labels() if isp not in (self.label, HOST))
-        return (
-            elsewhere.n >= COMPARABLE and elsewhere.share >= view.signals.level(self.label, "job", job, rule.signal).p1
-        )
+        if elsewhere.n < view.blame.comparable:
+            return False
+        return elsewhere.share >= view.signals.level(self.label, "job", job, rule.signal).p1
 
     def _wish(
         self,
@@ -365,7 +365,7 @@ def _together(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> 
         if recipients >= _TOLD and wilson_lower(seen.x, seen.n, rule.z) > rule.limit:
             turned_away[one.value] = seen
             told += recipients
-    if len(turned_away) < rule.at_least or len(turned_away) < WIDE_SHARE * with_mail:
+    if len(turned_away) < rule.at_least or len(turned_away) < view.blame.wide_share * with_mail:
         return None
     total = Seen(sum(one.n for one in turned_away.values()), sum(one.x for one in turned_away.values()))
     figures = _figures(rule, total) | {"recipients": told, "providers": len(turned_away)}

@@ -4,7 +4,9 @@ Decides the level that belongs to a signal and a volume, and how S moves to anot
 `signals`' business, what an alarm means is the agents'. Source: governance page, "Alarms" (normative table).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Final
 
@@ -58,13 +60,28 @@ BUSY_BOUNCE: Final = Tuning(0.04, 0.10, 14, (157, 191, 225))
 REVERSIBLE: Final = Tuning(0.02, 0.08, 22, (169, 205, 242))
 COMPLAINT: Final = Tuning(0.0005, 0.003, 7, (28, 37, 46), COMPLAINT_UNIT)
 
-TUNINGS: Final[Mapping[Signal, tuple[Tuning, Tuning]]] = {
+Tunings = Mapping[Signal, tuple[Tuning, Tuning]]
+
+TUNINGS: Final[Tunings] = {
     Signal.DEFERRAL: (DEFERRAL, DEFERRAL),
     Signal.BOUNCE: (BOUNCE, BUSY_BOUNCE),
     Signal.REFUSAL: (REVERSIBLE, REVERSIBLE),
     Signal.COMPLAINT: (COMPLAINT, COMPLAINT),
 }
 """For each signal with an alarm: the tuning of an ordinary stream, and of one above `BUSY`."""
+
+_IN_FORCE: Final[ContextVar[Tunings]] = ContextVar("alarm tunings", default=TUNINGS)
+
+
+@contextmanager
+def tuned(tunings: Tunings) -> Iterator[None]:
+    """Levels by another table, inside a `with` and of this thread or task only: for finding out what a constant does.
+    `tunings` must have all signals of `TUNINGS`. Streams that exist keep their level until their hour is over."""
+    token = _IN_FORCE.set(tunings)
+    try:
+        yield
+    finally:
+        _IN_FORCE.reset(token)
 
 
 @attrs.frozen
@@ -100,12 +117,12 @@ def level_of(signal: Signal, volume: float) -> Cusum:
     row = next((one for one in ROWS if volume <= one), ROWS[-1])
     while row < volume:
         row *= 2
-    return _level(signal, row, volume > BUSY)
+    busy = volume > BUSY
+    return _level(_IN_FORCE.get()[signal][busy], row, busy)
 
 
 @lru_cache
-def _level(signal: Signal, row: int, busy: bool) -> Cusum:
-    tuning = TUNINGS[signal][busy]
+def _level(tuning: Tuning, row: int, busy: bool) -> Cusum:
     limit = tuning.limit(row)
     # what it serves is what it is found by again after a restart: a row that reaches beyond `BUSY` has two levels
     serves = row if busy else min(row, BUSY)

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from ignite_domain.governance.alarms import Cusum
-from ignite_domain.governance.rules import COMPANY_SHARE, COMPARABLE, STANDS_OUT, WIDE_SHARE
+from ignite_domain.governance.rules import BLAME, Blame
 from ignite_domain.governance.signals import SignalProcessor
 from ignite_domain.governance.streams import Seen
 from ignite_domain.governance.words import Signal
@@ -23,24 +23,28 @@ _TWO: Final = 2
 """One of the others may have been refused for a reason of its own."""
 
 
-def are_alone(signals: SignalProcessor, label: str, level: Cusum, edge: datetime) -> tuple[str, ...]:
+def are_alone(
+    signals: SignalProcessor, label: str, level: Cusum, edge: datetime, blame: Blame = BLAME
+) -> tuple[str, ...]:
     """The addresses that the provider refuses while it takes the others' mail; empty if it is the provider.
 
-    They are fewer than `WIDE_SHARE` of those with mail there, and do `STANDS_OUT` times as badly as the others, who
-    have sent `COMPARABLE` first attempts and are refused less than halfway (by ratio) from p0 to p1 of `level`.
+    They are fewer than `wide_share` of those with mail there, and do `stands_out` times as badly as the others, who
+    have sent `comparable` first attempts and are refused less than halfway (by ratio) from p0 to p1 of `level`.
     """
     for span in _SPANS_S:
         seen = {ip: signals.seen(label, "ip", ip, Signal.REFUSAL, span, edge) for ip in signals.scopes(label, "ip")}
         active = sorted((ip for ip, one in seen.items() if one.n), key=lambda ip: (-seen[ip].x, ip))
-        if sum(seen[ip].n for ip in active[1:]) < COMPARABLE:
+        if sum(seen[ip].n for ip in active[1:]) < blame.comparable:
             continue
         fine = (level.p0 * level.p1) ** 0.5
         for many in range(1, len(active)):
-            if many > 1 and many >= WIDE_SHARE * len(active):
+            if many > 1 and many >= blame.wide_share * len(active):
                 break
             own = _total([seen[ip] for ip in active[:many]])
             rest = _total([seen[ip] for ip in active[many:]])
-            if rest.n >= COMPARABLE and rest.share < fine and own.x and own.share >= STANDS_OUT * rest.share:
+            if rest.n < blame.comparable or not own.x:
+                continue
+            if rest.share < fine and own.share >= blame.stands_out * rest.share:
                 return tuple(active[:many])
         return ()
     return ()
@@ -53,11 +57,12 @@ def company(
     replies: Collection[str],
     window_s: int,
     edge: datetime,
+    blame: Blame = BLAME,
 ) -> Seen | None:
     """What the provider does not accept of the other addresses, if they are refused like those that are blamed; None
     if they are not.
 
-    They are if it is `COMPANY_SHARE` of their attempts in the window; or if, since most of the blamed ones' refusals,
+    They are if it is `company_share` of their attempts in the window; or if, since most of the blamed ones' refusals,
     they were told the same (`replies` are its classes) a quarter as often: one address is always noticed first.
     """
     others = [ip for ip in signals.scopes(label, "ip") if ip not in blamed]
@@ -70,7 +75,7 @@ def company(
         return sum(count for kind, count in said if kind in replies)
 
     rest = tried(others, window_s)
-    if rest.share >= COMPANY_SHARE:
+    if rest.share >= blame.company_share:
         return rest
     whole, heard, heard_too = tried(blamed, window_s), told(blamed), told(others)
     for span in (*_LATELY_S, window_s):

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from ignite_domain.governance.outcomes import NETBLOCK
-from ignite_domain.governance.rules import COMPARABLE, STANDS_OUT, Rule
+from ignite_domain.governance.rules import BLAME, Blame, Rule
 from ignite_domain.governance.signals import SignalProcessor
 from ignite_domain.governance.streams import Seen
 from ignite_domain.governance.words import Signal
@@ -42,8 +42,8 @@ def names_netblock(evidence: Mapping[str, Any]) -> bool:
     return evidence.get("names") == NETBLOCK
 
 
-def carries(signals: SignalProcessor, label: str, job: str, rule: Rule, edge: datetime) -> bool:
-    """Whether it is this job that carries what the provider refuses: what it sends is refused there `STANDS_OUT` times
+def carries(signals: SignalProcessor, label: str, job: str, rule: Rule, edge: datetime, blame: Blame = BLAME) -> bool:
+    """Whether it is this job that carries what the provider refuses: what it sends is refused there `stands_out` times
     as often as other jobs' mail. With nothing to compare it with it is this one, unless others take its mail."""
 
     def tried(isp: str, name: str) -> Seen:
@@ -51,10 +51,10 @@ def carries(signals: SignalProcessor, label: str, job: str, rule: Rule, edge: da
 
     own = tried(label, job)
     here = _total([tried(label, name) for name in signals.scopes(label, "job") if name != job])
-    if here.n >= COMPARABLE:
-        return here.share * STANDS_OUT <= own.share
+    if here.n >= blame.comparable:
+        return here.share * blame.stands_out <= own.share
     elsewhere = _total([tried(isp.value, job) for isp in Isp if isp.value != label])
-    return elsewhere.n < COMPARABLE or elsewhere.share >= rule.limit
+    return elsewhere.n < blame.comparable or elsewhere.share >= rule.limit
 
 
 def _total(seen: list[Seen]) -> Seen:

@@ -13,7 +13,7 @@ import attrs
 
 from ignite_domain.governance.recovery import FIRST_STEP, HALTS, LEVERS, WAITS, WHOLE_OUTCOMES, outcomes_of, sprt
 from ignite_domain.governance.reported import ReportedRate
-from ignite_domain.governance.rules import PROBE_MESSAGES, PROBE_TEST, Rule, Scope, Test
+from ignite_domain.governance.rules import PROBE_MESSAGES, PROBE_TEST, ProbeTest, Rule, Scope, Test
 from ignite_domain.governance.signals import SignalProcessor
 from ignite_domain.governance.steering import Steering, is_steered
 from ignite_domain.governance.streams import Seen
@@ -165,7 +165,7 @@ def ahead(
         if one.id in releasing:
             found.append(Ahead(one, "its release is on the way to the MTA"))
         elif (probe := probes.get(one.id)) and probe.status is not DecisionStatus.PROPOSED:
-            found.append(_probed(one, probe, signals))
+            found.append(_probed(one, probe, signals, steering.probe))
         elif probe and awaits(probe):
             found.append(Ahead(one, f"its probe (decision {probe.id}) waits for a person; meanwhile it stays"))
         else:
@@ -173,10 +173,10 @@ def ahead(
     return found
 
 
-def _probed(one: Decision, probe: Decision, signals: SignalProcessor) -> Ahead:
+def _probed(one: Decision, probe: Decision, signals: SignalProcessor, test: ProbeTest) -> Ahead:
     seen = outcomes_of(one, signals, probe.at)
-    good = math.log((1 - PROBE_TEST.p_bad) / (1 - PROBE_TEST.p_good))
-    weight = seen.x * math.log(PROBE_TEST.p_bad / PROBE_TEST.p_good) + (seen.n - seen.x) * good
+    good = math.log((1 - test.p_bad) / (1 - test.p_good))
+    weight = seen.x * math.log(test.p_bad / test.p_good) + (seen.n - seen.x) * good
     if "factor" in probe.parameters:
         then = f"at a tenth of the rate until {WHOLE_OUTCOMES} outcomes are in and hardly any is bad; then released"
     elif one.action in HALTS:
@@ -185,7 +185,7 @@ def _probed(one: Decision, probe: Decision, signals: SignalProcessor) -> Ahead:
         then = "accepted: released; refused: held twice as long"
     if probe.parameters.get(WAITS) and not seen.n:
         then = f"waits for mail; when some comes: {then}"
-    return Ahead(one, then, probe, seen, weight, PROBE_TEST.accept, sprt(seen))
+    return Ahead(one, then, probe, seen, weight, test.accept, sprt(seen, test))
 
 
 def _end_of(one: Decision, signals: SignalProcessor, steering: Steering, now: datetime) -> str:

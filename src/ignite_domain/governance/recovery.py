@@ -18,11 +18,10 @@ from ignite_domain.governance.held import ADDRESSED, held_of
 from ignite_domain.governance.ports import StatusChange
 from ignite_domain.governance.rules import (
     MAX_LIFETIME,
-    PROBE_FEW_OUTCOMES,
     PROBE_LIFETIME,
     PROBE_MESSAGES,
-    PROBE_MIN_OUTCOMES,
     PROBE_TEST,
+    ProbeTest,
 )
 from ignite_domain.governance.signals import ELSEWHERE, HOST, SignalProcessor
 from ignite_domain.governance.steering import Steering, is_steered
@@ -113,7 +112,7 @@ def way_back(
             if undone is None:
                 found.end(one, DecisionStatus.EXPIRED, "what it would undo has ended already")
             elif one.status is not DecisionStatus.APPROVED:  # else it is not on the host yet: nothing to judge
-                _judge(one, undone, signals, now, found)
+                _judge(one, undone, signals, now, steering.probe, found)
         elif one.id in lifting or awaits(one):
             continue
         elif now < one.until:
@@ -181,14 +180,16 @@ def _steered(
         _stay(one, text, now + dwell, found)
 
 
-def _judge(probe: Decision, undone: Decision, signals: SignalProcessor, now: datetime, found: WayBack) -> None:
+def _judge(
+    probe: Decision, undone: Decision, signals: SignalProcessor, now: datetime, test: ProbeTest, found: WayBack
+) -> None:
     seen = outcomes_of(undone, signals, probe.at)
-    verdict = sprt(seen)
+    verdict = sprt(seen, test)
     waits = bool(probe.parameters.get(WAITS))
     over = now >= probe.until and not waits
     second = "factor" in probe.parameters
-    decided = over and seen.n >= PROBE_FEW_OUTCOMES and not second
-    if verdict == "bad" or (decided and seen.share > PROBE_TEST.p_good * 2):
+    decided = over and seen.n >= test.few and not second
+    if verdict == "bad" or (decided and seen.share > test.p_good * 2):
         _hold(probe, undone, seen, now, found)
     elif not seen.n:
         if over:  # told once: what it waits for may not come for weeks
@@ -255,15 +256,14 @@ def _let_go(
     _begin_afresh(undone, signals)
 
 
-def sprt(seen: Seen) -> str | None:
+def sprt(seen: Seen, test: ProbeTest = PROBE_TEST) -> str | None:
     """Wald's test on a probe's outcomes: "good", "bad", or None while it must go on."""
-    test = PROBE_TEST
     weight = seen.x * math.log(test.p_bad / test.p_good) + (seen.n - seen.x) * math.log(
         (1 - test.p_bad) / (1 - test.p_good)
     )
     if weight >= test.accept:
         return "bad"
-    if weight <= -test.accept and seen.n >= PROBE_MIN_OUTCOMES:
+    if weight <= -test.accept and seen.n >= test.least:
         return "good"
     return None
 

@@ -414,12 +414,28 @@ COMPANY_SHARE: Final = 0.3
 
 
 @attrs.frozen
+class Blame:
+    """The constants of attribution, as one thing that can be handed on; what each means stands at its default."""
+
+    wide_share: float = WIDE_SHARE
+    stands_out: float = STANDS_OUT
+    comparable: int = COMPARABLE
+    company_share: float = COMPANY_SHARE
+
+
+BLAME: Final = Blame()
+
+
+@attrs.frozen
 class ProbeTest:
-    """Wald's SPRT on "not accepted": good at p_good, bad at p_bad, both errors 5 %."""
+    """Wald's SPRT on "not accepted": good at p_good, bad at p_bad, both errors 5 %. It says good after `least` outcomes
+    at the earliest; `few` decide where there is hardly any mail."""
 
     p_good: float = 0.05
     p_bad: float = 0.30
     accept: float = 2.944  # ln(0.95 / 0.05)
+    least: int = PROBE_MIN_OUTCOMES
+    few: int = PROBE_FEW_OUTCOMES
 
 
 PROBE_TEST: Final = ProbeTest()

@@ -22,7 +22,7 @@ from ignite_domain.errors import BadInput
 from ignite_domain.governance.ports import RateStep
 from ignite_domain.governance.rates import Ladder, MinuteFacts, RateControl, RateMemory
 from ignite_domain.governance.reply_rules import ReplyClass
-from ignite_domain.governance.rules import PROBE_FEW_OUTCOMES, PROBE_TEST
+from ignite_domain.governance.rules import PROBE_TEST, ProbeTest
 from ignite_domain.governance.shares import fair_shares, is_full, is_refused, parts_of, shares_of
 from ignite_domain.governance.signals import HOST, SignalProcessor
 from ignite_domain.governance.streams import KEPT_MINUTES, Seen
@@ -84,10 +84,11 @@ def is_steered(decision: Decision) -> bool:
 
 @attrs.frozen
 class Steering:
-    """`queue_rate_per_hour` is the unrestricted rate of one queue."""
+    """`queue_rate_per_hour` is the unrestricted rate of one queue; `probe`: by what outcomes a restriction goes."""
 
     queue_rate_per_hour: int = 20_000
     control: RateControl = attrs.field(factory=lambda: RateControl(ladder=LADDER))
+    probe: ProbeTest = PROBE_TEST
 
     # -- the first cut
 
@@ -271,7 +272,7 @@ class Steering:
         # before the cut was taken for enough
         bound = self.queue_rate_per_hour / 60 * max(1, len(queues))
         seen = signals.in_minutes(label, "isp", label, Signal.ATTEMPT, _ending(newest, UNBOUND_MINUTES[0]))
-        if rate >= bound and _fine(seen):
+        if rate >= bound and _fine(seen, self.probe):
             return WayOut(True, f"it has climbed to {rate:.1f} a minute, the unrestricted rate", seen)
         if applied != rung:
             return WayOut(False, "an increase is under way", seen)
@@ -288,9 +289,9 @@ class Steering:
             if seen.n >= UNUSED * rate * told or self._a_queue_binds(state, signals, label, span):
                 text = text or f"still binding: {used}"
                 break
-            if _fine(seen):
+            if _fine(seen, self.probe):
                 return WayOut(True, f"it binds no more: {used}, {seen.n - seen.x} of them accepted", seen)
-            if seen.n >= PROBE_FEW_OUTCOMES:
+            if seen.n >= self.probe.few:
                 text = text or f"{seen.x} of {seen.n} attempts refused in {minutes} minutes"
         return WayOut(False, text or f"only {seen.n} outcomes: nothing is released on silence", seen)
 
@@ -340,9 +341,9 @@ class Steering:
         return fair_shares(parts, _used(parts, signals, label, span), accepted, lately)
 
 
-def _fine(seen: Seen) -> bool:
+def _fine(seen: Seen, test: ProbeTest) -> bool:
     """What releases a probe whose time is over releases a throttle: enough outcomes, hardly any of them bad."""
-    return seen.n >= PROBE_FEW_OUTCOMES and seen.share <= 2 * PROBE_TEST.p_good
+    return seen.n >= test.few and seen.share <= 2 * test.p_good
 
 
 def _told(signals: SignalProcessor, span: range) -> int:
