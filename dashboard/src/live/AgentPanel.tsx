@@ -1,5 +1,5 @@
 import { useEffect, useRef } from "react";
-import { ISP_NAME, items, targetName, type AgentRow, type Decision, type Rule } from "./api";
+import { ISP_NAME, items, targetName, whyOf, type AgentRow, type Decision, type Rule } from "./api";
 import { clock, lasting, number, when, words } from "./format";
 import { usePoll } from "./hooks";
 import { Link } from "./router";
@@ -26,7 +26,7 @@ export function AgentPanel({ kind, isp, row, now, close }: {
       {row ? (
         <dl>
           <dt>state</dt><dd><b>{words(row.state)}</b>{row.state === "steered" && ": its mail runs in another provider's queues; what it would ask for goes to that provider's agent as a proposal"}</dd>
-          <dt>why</dt><dd>{row.reason}</dd>
+          <dt>why</dt><dd>{whyOf(row)}</dd>
           <dt>mode</dt><dd>{row.mode}{row.mode === "observe" && ": decides and records, sends nothing"}</dd>
           <dt>evaluated</dt><dd>{number(row.evaluations)} times, last {clock(row.evaluated_at)}</dd>
         </dl>

@@ -1,6 +1,6 @@
 import { useRef, useState } from "react";
 import { AgentPanel } from "./AgentPanel";
-import { ISPS, ISP_NAME, KINDS, type AgentRow } from "./api";
+import { ISPS, ISP_NAME, KINDS, whyOf, type AgentRow } from "./api";
 import { clock, words } from "./format";
 import { rove } from "./hooks";
 import { Reason } from "./Reason";
@@ -50,7 +50,7 @@ export function Agents({ rows, now, modes = false }: { rows: AgentRow[] | null; 
                   <td key={provider} data-agent={key} data-state={state}>
                     <Reason label={name} className={`agent state-${state}`} reachable={key === active} reached={() => setActive(key)}
                       chosen={key === chosen} choose={() => setChosen(key === chosen ? null : key)}
-                      why={<><b>{name}</b><br />{row?.reason ?? "It starts with the first accounting record."}<br />
+                      why={<><b>{name}</b><br />{row ? whyOf(row) : "It starts with the first accounting record."}<br />
                         <small>last evaluated {clock(row?.evaluated_at)} · click or Enter for its rules and decisions</small></>}
                     >
                       <span aria-hidden="true">{GLYPH.get(state) ?? "?"}</span>

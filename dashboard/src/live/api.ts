@@ -16,6 +16,10 @@ export const ISP_NAME: Record<string, string> = {
 export const targetName = (row: { target: string; target_type?: string }): string =>
   ((row.target_type || "isp") === "isp" ? ISP_NAME[row.target] ?? row.target : row.target);
 
+/** Why an agent is as it is, with the provider that steers its mail by name. */
+export const whyOf = (row: { reason: string }): string =>
+  row.reason.replace(/^(steered by )(\w+)$/, (_, said: string, isp: string) => said + (ISP_NAME[isp] ?? isp));
+
 export interface Loop { at: string; steps: Record<string, number> }
 export interface AgentRow {
   isp: string; agent: string; mode: string; state: string; reason: string;
@@ -94,6 +98,11 @@ export interface PolicyRule {
   parameters: Record<string, number>; lifetime_s: number; enabled: boolean; changed: boolean; fields: Record<string, unknown>; uses: string[];
 }
 export interface Policy { version: number; by: string | null; at: string | null; reason: string | null; document: string; rules: PolicyRule[]; from_file: boolean; faults: Fault[] }
+/** The limit of a decision's rule, if the rule in force is still that one and has a limit: what evidence need not hold. */
+export function limitOf(policy: Policy | null, row: { rule: string }): number | undefined {
+  const rule = policy?.rules.find((one) => one.id === row.rule);
+  return rule?.uses.includes("limit") && typeof rule.fields.limit === "number" ? rule.fields.limit : undefined;
+}
 export interface PolicyVersion { version: number; by: string | null; at: string | null; reason: string | null; document?: string }
 export interface Fault { key: string; message: string; line: number | null }
 export interface Difference { rule: string; field: string; from: unknown; to: unknown }

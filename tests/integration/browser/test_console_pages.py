@@ -15,7 +15,7 @@ from ignite_adapters.postgres.policies import PostgresPolicyStore
 from ignite_app.settings import PACKAGE
 from ignite_domain.governance.ports import PolicyVersion
 from ignite_domain.governance.rules import RULES, Scope
-from ignite_domain.governance.words import PMTA_LEVER, Mode
+from ignite_domain.governance.words import PMTA_LEVER, DecisionStatus, Mode, OnDeadline
 from integration.browser.consoles import KEY, NOW, PAUSE, QUARANTINE, THROTTLE, Console, Serve, opened
 from integration.test_ingest import HEADER, line
 
@@ -354,14 +354,14 @@ async def test_what_people_decide_is_shown_as_theirs_and_answers_are_in_the_feed
     await expect(page.locator(f'[data-decision="{second}"]')).to_contain_text("emergency")
     feed = page.get_by_role("list", name="Events as they come")
     await expect(feed).to_contain_text("bob: quarantine ip 192.0.2.12 (approved)")
-    await expect(feed).to_contain_text("emergency agent: pause queue gmail waits for a person")
+    await expect(feed).to_contain_text("emergency agent: pause queue Gmail waits for a person")
     await page.get_by_role("navigation", name="Pages").get_by_role("link", name="Approvals").click()
     box = page.locator(f'[data-waiting="{second}"]')
     await box.get_by_label("reason").fill("not that much")
     await box.get_by_role("button", name="Reject").click()
     await expect(box).to_have_count(0)
     await page.get_by_role("navigation", name="Pages").get_by_role("link", name="Live").click()
-    await expect(feed).to_contain_text("emergency agent: pause queue gmail: rejected by ann: not that much")
+    await expect(feed).to_contain_text("emergency agent: pause queue Gmail: rejected by ann: not that much")
 
 
 async def test_an_address_is_quarantined_without_being_typed(console: Console) -> None:
@@ -400,6 +400,10 @@ async def test_where_another_provider_steers_no_rule_is_shown_that_turns_somethi
 async def test_no_page_is_wider_than_a_phone(console: Console) -> None:
     await console.mail()
     await console.keep((PAUSE, Mode.APPROVE), (THROTTLE, Mode.ACT))
+    await console.rows(
+        "insert into mailing_engine_alerts (kind, subject, text, first_seen, last_seen) values (%s, %s, %s, %s, %s)",
+        ("approval_waiting", "att quarantine_ip 192.0.2.12", "AT&T: decision 5 (quarantine ip) waits", NOW, NOW),
+    )
     page = console.page
     await page.set_viewport_size({"width": 390, "height": 800})
     first = await console.value("select min(id) from mailing_engine_decisions")
@@ -408,6 +412,25 @@ async def test_no_page_is_wider_than_a_phone(console: Console) -> None:
         await console.open(path)
         await expect(page.locator(".skeleton")).to_have_count(0)
         assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
+    await console.open("/alerts")
+    about = page.locator("[data-alert] td.about")
+    await expect(about).to_have_text("AT&T quarantine ip 192.0.2.12")
+    assert await about.evaluate("cell => cell.getBoundingClientRect().height") < 30  # on one line, no word is broken
+
+
+async def test_what_waits_is_decided_on_the_same_picture_as_its_page_shows(console: Console) -> None:
+    waiting = attrs.evolve(
+        QUARANTINE, status=DecisionStatus.PROPOSED, deadline=NOW + timedelta(minutes=15), on_deadline=OnDeadline.APPLY
+    )
+    await console.keep((waiting, Mode.APPROVE))
+    number = await console.value("select id from mailing_engine_decisions")
+    page = await console.open("/approvals")
+    box = page.locator(f"[data-waiting='{number}']")
+    await expect(box.locator(".share svg")).to_contain_text("limit 10 %")
+    drawn = await box.locator(".share svg").text_content()
+    await console.open(f"/decision/{number}")
+    await expect(page.locator(".evidence .share svg")).to_contain_text("limit 10 %")
+    assert await page.locator(".evidence .share svg").text_content() == drawn
 
 
 async def test_alerts_are_on_the_live_page_and_on_a_page_of_their_own(console: Console) -> None:

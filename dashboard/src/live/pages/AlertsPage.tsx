@@ -29,12 +29,12 @@ const about = (subject: string): string => subject.split(" ").map((word) => ISP_
 
 function Table({ rows, now }: { rows: Alert[]; now: string | undefined }) {
   return (
-    <table className="list wide">
+    <table className="list wide alerts">
       <thead><tr>{["", "kind", "about", "what", "since", "lasted"].map((one) => <th key={one} scope="col">{one || <span className="visually-hidden">state</span>}</th>)}</tr></thead>
       <tbody>{rows.map((one) => (
         <tr key={one.id} data-alert={one.id}>
           <td>{one.ended_at ? <span className="good"><span aria-hidden="true">✓</span> over</span> : <span className="trouble"><span aria-hidden="true">▲</span> open</span>}</td>
-          <td>{words(one.kind)}</td><td className="mono">{about(one.subject)}</td><td className="wrap">{one.text}</td>
+          <td>{words(one.kind)}</td><td className="mono about">{about(one.subject)}</td><td className="wrap">{one.text}</td>
           <td className="mono">{when(one.first_seen, now)}</td>
           <td className="num">{lasting(Math.max(60, (Date.parse(one.ended_at ?? now ?? one.last_seen) - Date.parse(one.first_seen)) / 1000))}</td>
         </tr>

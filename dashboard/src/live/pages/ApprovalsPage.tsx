@@ -1,4 +1,4 @@
-import { ISP_NAME, items, targetName, type Decision, type Governance } from "../api";
+import { get, ISP_NAME, items, limitOf, targetName, type Decision, type Governance, type Policy } from "../api";
 import { Evidence } from "../charts/Evidence";
 import { MARK } from "../charts/Lane";
 import { dated, when, words } from "../format";
@@ -11,6 +11,7 @@ import { Settle } from "./Settle";
 export function ApprovalsPage({ now, governance }: { now: string | undefined; governance: Governance | null }) {
   const waiting = usePoll(() => items<Decision>("decisions?awaiting=true&limit=100"), 1.5);
   const recent = usePoll(() => items<Decision>("decisions?limit=200"), 5);
+  const policy = usePoll(() => get<Policy>("policy"), 600);
   const settled = (recent.data ?? []).filter((one) => one.by).slice(0, 12);
   const approving = governance && (governance.default_mode === "approve" || governance.modes.some((one) => one.mode === "approve"));
   return (
@@ -23,7 +24,7 @@ export function ApprovalsPage({ now, governance }: { now: string | undefined; go
             : waiting.data.length === 0 ? (
               <p className="empty">Nothing waits. {approving ? "What agents in mode approve want will appear here, with a deadline."
                 : <>No agent is in mode approve: set it under <Link to="/agents">Agents</Link> to be asked before something is done.</>}</p>
-            ) : waiting.data.map((row) => <Waiting key={row.id} row={row} now={now} />)}
+            ) : waiting.data.map((row) => <Waiting key={row.id} row={row} limit={limitOf(policy.data, row)} now={now} />)}
         </section>
         <div className="side">
           <ActForm />
@@ -42,13 +43,13 @@ export function ApprovalsPage({ now, governance }: { now: string | undefined; go
   );
 }
 
-function Waiting({ row, now }: { row: Decision; now: string | undefined }) {
+function Waiting({ row, limit, now }: { row: Decision; limit: number | undefined; now: string | undefined }) {
   return (
     <article className="waiting" data-waiting={row.id} aria-labelledby={`w-${row.id}`}>
       <h4 id={`w-${row.id}`}><Link to={`/decision/${row.id}`} className={`action action-${row.action}`}><span aria-hidden="true">{MARK[row.action]}</span> {words(row.action)} {targetName(row)}</Link>{" "}
         <small>{row.isp ? ISP_NAME[row.isp] : "whole host"} · {row.agent} agent · asked {dated(row.at)}</small></h4>
       <div className="waiting-body">
-        <div><p>{row.reason}</p><Evidence row={row} /></div>
+        <div><p>{row.reason}</p><Evidence row={row} limit={limit} /></div>
         <Settle row={row} now={now} standing={false} compact />
       </div>
     </article>

@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { get, isPersons, ISP_NAME, items, targetName, type Command, type Decision, type DecisionMark, type IspPage, type Policy } from "../api";
+import { get, isPersons, ISP_NAME, items, limitOf, targetName, type Command, type Decision, type DecisionMark, type IspPage, type Policy } from "../api";
 import { Evidence } from "../charts/Evidence";
 import { MARK } from "../charts/Lane";
 import { seconds } from "../charts/scale";
@@ -29,8 +29,7 @@ export function DecisionPage({ id, now, pushed }: { id: number; now: string | un
       </>
     );
   }
-  const rule = policy.data?.rules.find((one) => one.id === row.rule);
-  const limit = rule?.uses.includes("limit") && typeof rule.fields.limit === "number" ? rule.fields.limit : undefined;
+  const limit = limitOf(policy.data, row);
   const place = targetPath(row.target_type, row.target);
   return (
     <>

@@ -1,4 +1,4 @@
-import { KINDS, type AgentRow } from "../api";
+import { KINDS, whyOf, type AgentRow } from "../api";
 import { GLYPH } from "../Agents";
 import { clock, words } from "../format";
 import { Link } from "../router";
@@ -15,7 +15,7 @@ export function ProviderAgents({ rows, isp }: { rows: AgentRow[]; isp: string })
           return (
             <li key={kind} data-six={kind} className={`six state-${state}`}>
               <b>{kind}</b> <span className="six-state"><span aria-hidden="true">{GLYPH.get(state) ?? "?"}</span> {words(state)}</span> <span className="tag">{row?.mode ?? "observe"}</span>
-              <p className="dim-line">{row?.reason ?? "It starts with the first accounting record."} {row?.evaluated_at && <small>at {clock(row.evaluated_at)}</small>}</p>
+              <p className="dim-line">{row ? whyOf(row) : "It starts with the first accounting record."} {row?.evaluated_at && <small>at {clock(row.evaluated_at)}</small>}</p>
             </li>
           );
         })}
