@@ -12,7 +12,7 @@ from typing import Any, Final
 import attrs
 
 from ignite_app.scoreboard.worlds import load
-from ignite_domain.governance.alarms import level_of
+from ignite_domain.governance.alarms import Cusum, level_of
 from ignite_domain.governance.walks import Walk
 from ignite_domain.governance.words import Signal
 
@@ -34,9 +34,13 @@ OURS: Final = "ours: lattice CUSUM"
 
 @attrs.define
 class BounceAlarm:
-    """The product's walk as a detector of the world, in both of its forms. `per_hour` picks the level."""
+    """The product's walk as a detector of the world, in both of its forms; on the level that `per_hour` picks, or
+    another one."""
 
     per_hour: int
+    level: Cusum = attrs.field(
+        default=attrs.Factory(lambda self: level_of(Signal.BOUNCE, self.per_hour * 720), takes_self=True)
+    )
     _walk: Walk = attrs.field(init=False)
     _quiet: int = attrs.field(init=False, default=0)
 
@@ -44,7 +48,7 @@ class BounceAlarm:
         self.reset()
 
     def reset(self) -> None:
-        self._walk = Walk(level_of(Signal.BOUNCE, self.per_hour * 720))
+        self._walk = Walk(self.level)
         self._quiet = 0
 
     def update(self, time_h: float, is_event: bool) -> bool:
@@ -117,6 +121,18 @@ def _false(
         }
 
 
+def shifted(world: Any, per_hour: int, rate: float, first_seed: int, number: int) -> Any:
+    """The sample of one shift: its share of dead addresses rises to `rate` after three to eleven hours."""
+    hour = 3 + number % 9
+    return world.sample(
+        first_seed + DELAY_SEEDS + number,
+        per_hour=per_hour,
+        hours=hour + 1 + HOURS_AFTER[per_hour],
+        shift_to=rate,
+        shift_at=hour + 1 / 3,
+    )
+
+
 def _delays(
     world: Any,
     maths: Any,
@@ -129,14 +145,7 @@ def _delays(
 ) -> Iterator[dict[str, Any]]:
     found: dict[str, list[int]] = {name: [] for name in makers}
     for number in range(shifts):
-        hour = 3 + number % 9
-        drawn = world.sample(
-            first_seed + DELAY_SEEDS + number,
-            per_hour=per_hour,
-            hours=hour + 1 + HOURS_AFTER[per_hour],
-            shift_to=rate,
-            shift_at=hour + 1 / 3,
-        )
+        drawn = shifted(world, per_hour, rate, first_seed, number)
         for name, make in makers.items():
             delay = world.score(world.alarms(make(), drawn), drawn)["delay"]
             if delay is not None:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import attrs
 
+from ignite_app.scoreboard.constants import Constants
 from ignite_domain.governance.agents import HOST_WATCH, View, all_agents
 from ignite_domain.governance.orchestrator import Orchestrator
 from ignite_domain.governance.signals import Outcome, OutcomeKind, SignalProcessor
@@ -245,19 +246,32 @@ class Story:
     before: int  # restrictions while nothing was wrong
 
 
-class Looking:
-    """The product's deciding over what it is told; nothing that is decided is carried out."""
+def counting() -> SignalProcessor:
+    """Signals of a host with nothing counted yet."""
+    return SignalProcessor(complaint_median=timedelta(hours=1))
 
-    def __init__(self) -> None:
-        self.signals = SignalProcessor(complaint_median=timedelta(hours=1))
-        self._orchestrator = Orchestrator(lambda kind, isp: Mode.ACT)
-        self._agents = (*all_agents(), HOST_WATCH)
+
+class Looking:
+    """The product's deciding over what it is told; nothing that is decided is carried out.
+
+    `signals`: of somebody who counts for several that look at the same mail, each by `constants` of its own.
+    """
+
+    def __init__(self, signals: SignalProcessor | None = None, constants: Constants | None = None) -> None:
+        self.signals = signals or counting()
+        self._constants = constants or Constants()
+        self._orchestrator = Orchestrator(lambda kind, isp: Mode.ACT, dwell=self._constants.dwell)
+        self._agents = [one for one in (*all_agents(), HOST_WATCH) if self._constants.rules[one.kind]]
         self._standing: list[Decision] = []
 
     def minute(self, outcomes: Sequence[Outcome], now: datetime) -> list[Decision]:
         """Hear a minute's outcomes, in order of time, and look at its end `now`; returns what is decided to stand."""
         self.signals.observe(outcomes)
-        view = View(self.signals, {}, now)
+        return self.look(now)
+
+    def look(self, now: datetime) -> list[Decision]:
+        """Look at what has been counted up to `now`."""
+        view = View(self.signals, {}, now, rules=self._constants.rules, blame=self._constants.blame)
         wishes = [wish for agent in self._agents for wish in agent.evaluate(view)]
         if not wishes:
             return []
@@ -297,7 +311,7 @@ def measure_one(number: int, seeds: Sequence[int]) -> dict[str, Any]:
     wrong = [
         f"{story.first.action} {story.first.target_type} {story.first.target} ({story.first.rule})"
         for scene, story in seen
-        if story.first and not _matches(story.first, incident.right(scene))
+        if story.first and not matches(story.first, incident.right(scene))
     ]
     return {
         "incident": incident.name,
@@ -341,5 +355,5 @@ def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def _matches(decision: Decision, right: Sequence[tuple[TargetType, str]]) -> bool:
+def matches(decision: Decision, right: Sequence[tuple[TargetType, str]]) -> bool:
     return any(decision.target_type is kind and target in ("", decision.target) for kind, target in right)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import attrs
 
+from ignite_app.scoreboard import ablations as ablations_of
 from ignite_app.scoreboard import alarms, incidents, one_record, people, rate_control, targets
 from ignite_app.scoreboard.twin import drive, reopening, simulated
 from ignite_app.scoreboard.twin import table as twin_table
@@ -22,7 +23,8 @@ from ignite_app.scoreboard.worlds import load
 class Resolution:
     """`alarms` scales months and shifts (1: 800, 200, 60 agent-months and 400 shifts), `days` of rate control,
     `hosts` drawn for each incident; of the twin `twin_days` of `twin_minutes` each, as many `calm_days`, days of each
-    ablation, and seeds of the reopening; `drives` seeds of `drive_minutes` go through the simulator as well."""
+    ablation, and seeds of the reopening; `drives` seeds of `drive_minutes` go through the simulator as well.
+    `ablated_hosts`: drawn for each incident, under each constant × 0.5 and × 1.5; half as many on ordinary days."""
 
     alarms: float
     days: int
@@ -34,10 +36,11 @@ class Resolution:
     reopenings: int
     drives: int
     drive_minutes: int
+    ablated_hosts: int
 
 
-QUICK: Final = Resolution(0.05, 6, 3, 1, 600, 1, 1, 0, 1, 120)
-FULL: Final = Resolution(1.0, 60, 100, 20, 1440, 40, 6, 2, 3, 400)
+QUICK: Final = Resolution(0.05, 6, 3, 1, 600, 1, 1, 0, 1, 120, 2)
+FULL: Final = Resolution(1.0, 60, 100, 20, 1440, 40, 4, 2, 3, 400, 20)
 """Seeds 1 to 60 are those the rate controller was tuned on; `--first-seed 1001` shows others."""
 PEOPLE_OF: Final = 4
 """Everybody is looked at on one of so many hosts of an incident."""
@@ -53,6 +56,7 @@ def governance(
     load(worlds, "rate_control")  # what is missing is told before anything is started
     seeds = range(first_seed, first_seed + resolution.hosts)
     twin = _twin_parts(resolution, first_seed, ablations)
+    changed = _ablated_parts(worlds, resolution, first_seed) if ablations else {}
     with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
         started: dict[str, Future[Any]] = {
             "rate control": pool.submit(rate_control.run, worlds, resolution.days, first_seed, ablations=ablations),
@@ -70,7 +74,7 @@ def governance(
             },
             "ordinary days": pool.submit(incidents.ordinary, seeds),
             "one bad record": pool.submit(one_record.measure, seeds),
-            **{name: pool.submit(part, *arguments) for (name, (part, *arguments)) in twin.items()},
+            **{name: pool.submit(part, *arguments) for (name, (part, *arguments)) in (twin | changed).items()},
         }
         done: dict[str, Any] = {}
         for name, future in started.items():
@@ -89,6 +93,7 @@ def governance(
         "ordinary_days": done["ordinary days"],
         "one_bad_record": done["one bad record"],
         "twin": played,
+        "ablations": _ablated(done) if ablations else {},
     }
     marks = list(targets.of(found))
     return found | {"targets": marks, "ok": all(mark["holds"] is not False for mark in marks)}
@@ -114,6 +119,31 @@ def _twin_parts(resolution: Resolution, first_seed: int, ablations: bool) -> dic
         add("ablated", drive.ablated_days, resolution.ablated_days, resolution.twin_minutes)
         add("calm, ablated", drive.calm_ablated_days, resolution.ablated_days, resolution.twin_minutes)
     return parts
+
+
+def _ablated_parts(worlds: Path, resolution: Resolution, first_seed: int) -> dict[str, tuple[Any, ...]]:
+    """What is to be run of the constants of deciding, a few hosts at a time: name -> (function, arguments)."""
+    seeds = range(first_seed, first_seed + resolution.ablated_hosts)
+    parts: dict[str, tuple[Any, ...]] = {}
+    for at in range(0, len(seeds), 4):
+        for number in ablations_of.marked():
+            parts[f"ablated, hosts: {incidents.INCIDENTS[number].name} {at}"] = (
+                ablations_of.on_hosts,
+                number,
+                seeds[at : at + 4],
+            )
+    for seed in seeds[: -(-len(seeds) // 2)]:
+        parts[f"ablated, ordinary: {seed}"] = (ablations_of.on_ordinary_days, (seed,))
+    parts["ablated, alarms:"] = (ablations_of.on_fixed_alarms, worlds, resolution.alarms, first_seed)
+    return parts
+
+
+def _ablated(done: Mapping[str, Any]) -> dict[str, Any]:
+    hosts, ordinary, fixed = (
+        [row for name, found in done.items() if name.startswith(f"ablated, {kind}:") for row in found]
+        for kind in ("hosts", "ordinary", "alarms")
+    )
+    return {"hosts": ablations_of.summary(hosts, ordinary), "alarms": fixed}
 
 
 def _twin(done: Mapping[str, Any]) -> dict[str, Any]:
@@ -148,10 +178,26 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         "",
         *_twin_lines(found["twin"]),
         "",
+        *_ablated_lines(found["ablations"], found["rate_control"]["ablations"]),
         *targets.table(found["targets"]),
         "",
         targets.summed_up(found["targets"]),
     ]
+
+
+def _ablated_lines(changed: Mapping[str, Any], rates: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if rates:
+        yield "Constants of the rate controller"
+        yield ""
+        yield from _rates(rates)
+        yield ""
+    if changed:
+        yield "Constants of rules, attribution and alarms: differences on the same hosts, ± 95 %"
+        yield ""
+        yield from ablations_of.lines(changed["hosts"])
+        yield ""
+        yield from ablations_of.alarm_lines(changed["alarms"])
+        yield ""
 
 
 def _twin_lines(played: Mapping[str, Any]) -> Iterator[str]:

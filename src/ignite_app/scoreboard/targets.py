@@ -115,7 +115,7 @@ def _twin(played: Mapping[str, Any]) -> Iterator[Mark]:
     same = sum(row["same"] for row in drives) / len(drives)
     what = f"twin: {len(drives)} seeds through the simulator on which counts decide the same"
     yield _mark(what, same, 1.0, at_least=True)
-    most = max(row["reloads_a_minute"] for row in drives)
+    most = max(row["reloads_a_minute"] for row in drives) or None  # none at all says nothing
     yield _mark("twin, through the simulator: most reloads of a host in a minute", most, 1)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 
 from ignite_app.scoreboard.twin.judge import Judge
 from ignite_app.scoreboard.twin.policies import RIVALS, Oracle, Policy
-from ignite_app.scoreboard.twin.product import ABLATIONS, Decided, Product
+from ignite_app.scoreboard.twin.product import ABLATIONS, STRUCTURAL, Decided, Product
 from ignite_app.scoreboard.twin.scene import BRANDS, DAY, Scene, calm, draw
 from ignite_app.scoreboard.twin.stops import Stops, of_decisions, of_levers
 from ignite_app.scoreboard.twin.world import Levers, Row, World
@@ -102,8 +102,8 @@ def ablated_days(seeds: Sequence[int], minutes: int = DAY) -> list[dict[str, Any
 
 
 def calm_ablated_days(seeds: Sequence[int], minutes: int = DAY) -> list[dict[str, Any]]:
-    """Those on days on which nothing is wrong."""
-    makers = {OURS: POLICIES[OURS], **{name: _ablated(name) for name in ABLATIONS}}
+    """Those that take something away, on days on which nothing is wrong: what finds nothing there needs no way back."""
+    makers = {OURS: POLICIES[OURS], **{name: _ablated(name) for name in STRUCTURAL}}
     return _played(makers, [(seed, calm(seed, minutes)) for seed in seeds])
 
 

@@ -7,12 +7,13 @@ accounting text and commands in between.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import attrs
 
+from ignite_app.scoreboard.constants import Constants, recovery_variants
 from ignite_app.scoreboard.twin.policies import text_of
 from ignite_app.scoreboard.twin.scene import BRANDS, IPS, JOBS, VMTAS
 from ignite_app.scoreboard.twin.world import BASE, Levers, Queue, Row
@@ -30,7 +31,7 @@ from ignite_domain.governance.rules import BY_AGENT, Rule, Scope, Test
 from ignite_domain.governance.signals import Outcome, OutcomeKind, SignalProcessor
 from ignite_domain.governance.steering import LADDER, Steering, WayOut
 from ignite_domain.governance.streams import Seen
-from ignite_domain.governance.words import Action, AgentKind, Decision, DecisionStatus, Mode, Signal
+from ignite_domain.governance.words import Action, Decision, DecisionStatus, Mode, Signal
 
 START: Final = datetime(2026, 11, 3, tzinfo=UTC)
 PER_HOUR: Final = int(60 * BASE)
@@ -46,7 +47,7 @@ NAMES: Final = tuple(VMTAS)
 class Ablation:
     """What is taken away. `at_once`: lifetimes end in a release, without a probe."""
 
-    rules: Mapping[AgentKind, Sequence[Rule]] = BY_AGENT
+    constants: Constants = attrs.field(factory=Constants)
     control: RateRules = attrs.field(factory=RateRules)
     at_once: bool = False
 
@@ -155,9 +156,11 @@ class Product:
     def __init__(self, ablation: Ablation | None = None) -> None:
         self._ablation = ablation or Ablation()
         control = RateControl(self._ablation.control, LADDER)
-        steering = _AtOnce(PER_HOUR, control) if self._ablation.at_once else Steering(PER_HOUR, control)
+        constants = self._ablation.constants
+        kind = _AtOnce if self._ablation.at_once else Steering
+        steering = kind(PER_HOUR, control, constants.probe)
         self.signals = SignalProcessor(complaint_median=MEDIAN)
-        self.orchestrator = Orchestrator(lambda kind, isp: Mode.ACT, steering=steering)
+        self.orchestrator = Orchestrator(lambda kind, isp: Mode.ACT, dwell=constants.dwell, steering=steering)
         self.decided = Decided()
         self._agents = [agent for agent in all_agents() if agent.isp in BRANDS]
         self._levers: tuple[Any, Levers] = (None, Levers())
@@ -165,7 +168,8 @@ class Product:
     def look(self, minute: int, rows: Sequence[Row]) -> Levers:
         self.signals.observe([outcome(row) for row in rows])
         now = moment(60 * (minute + 1)) + LOOK_AFTER
-        view = View(self.signals, {}, now, rules=self._ablation.rules)
+        constants = self._ablation.constants
+        view = View(self.signals, {}, now, rules=constants.rules, blame=constants.blame)
         wishes = [wish for agent in (*self._agents, HOST_WATCH) for wish in agent.evaluate(view)]
         standing = list(self.decided.standing.values())
         if not wishes and not standing:
@@ -256,8 +260,8 @@ def _without_probes(settled: Settled) -> Settled:
     return attrs.evolve(settled, decisions=decisions)
 
 
-def _table(change: Any) -> dict[AgentKind, tuple[Rule, ...]]:
-    return {kind: tuple(change(rule) for rule in rules) for kind, rules in BY_AGENT.items()}
+def _by(change: Callable[[Rule], Rule]) -> Constants:
+    return Constants(rules={kind: tuple(change(rule) for rule in rules) for kind, rules in BY_AGENT.items()})
 
 
 def _counted(rule: Rule) -> Rule:
@@ -302,15 +306,19 @@ def _limited(share: float) -> Any:
 
 
 ABLATIONS: Final[Mapping[str, Ablation]] = {
-    "no denominator": Ablation(rules=_table(_counted)),
-    "no CUSUM": Ablation(rules=_table(_by_window)),
+    "no denominator": Ablation(_by(_counted)),
+    "no CUSUM": Ablation(_by(_by_window)),
     "no memory": Ablation(control=RateRules(memory=False)),
     "no fast return": Ablation(control=RateRules(fast=1.0)),
-    "no attribution": Ablation(rules=_table(_blames_provider)),
+    "no attribution": Ablation(_by(_blames_provider)),
     "no probing": Ablation(at_once=True),
-    "lifetimes × 0.5": Ablation(rules=_table(_lives(0.5))),
-    "lifetimes × 1.5": Ablation(rules=_table(_lives(1.5))),
-    "limits of shares × 0.5": Ablation(rules=_table(_limited(0.5))),
-    "limits of shares × 1.5": Ablation(rules=_table(_limited(1.5))),
+    "lifetimes × 0.5": Ablation(_by(_lives(0.5))),
+    "lifetimes × 1.5": Ablation(_by(_lives(1.5))),
+    "limits of shares × 0.5": Ablation(_by(_limited(0.5))),
+    "limits of shares × 1.5": Ablation(_by(_limited(1.5))),
+    **{one.label: Ablation(one.constants) for one in recovery_variants()},
 }
-"""The rate controller's own constants, each × 0.5 and × 1.5, stand on its own page."""
+"""The rate controller's own constants, each × 0.5 and × 1.5, stand on its own page; those that decide what is found and
+who is to blame are varied in `ablations`."""
+STRUCTURAL: Final = tuple(list(ABLATIONS)[:6])
+"""Those that take something away; the others change a constant."""
