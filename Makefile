@@ -35,15 +35,15 @@ dashboard: $(BUNDLE) ## the dashboard bundle alone
 demo: setup ## the whole loop on this machine (ONCE=1: headless to a fixed end, prints a report)
 	@$(BIN)/ignite demo $(if $(ONCE),--once --json) $(ARGS)
 
-test: setup ## every test that needs no container engine
-	$(BIN)/python -m pytest $(ARGS)
+test: setup ## every test that needs no container engine, in two processes (ARGS="-n 0": in one)
+	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 check: setup ## format, lint, types, import contracts, unit tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest tests/unit $(ARGS)
+	$(BIN)/python -m pytest -n 2 tests/unit $(ARGS)
 
 bench: setup ## measurements, as ratios to a limit or a naive twin in the same run
 	$(BIN)/python -m bench $(ARGS)

@@ -72,6 +72,7 @@ async def _upload_again(places: RunPlaces, mailing: asyncio.Event) -> None:
         await asyncio.sleep(1.0)
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(300)
 async def test_ten_deaths_of_every_worker_lose_nothing_and_do_nothing_twice(tmp_path: Path) -> None:
     places = RunPlaces(tmp_path / "run")

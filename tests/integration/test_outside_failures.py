@@ -248,7 +248,7 @@ def troubled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Troubled]:
         yield asyncio.run(_run(places))
 
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(300)]
 
 
 def test_after_every_outage_the_books_balance(troubled: Troubled) -> None:

@@ -84,9 +84,13 @@ async def test_what_was_accepted_survives_a_kill_and_is_delivered_once(tmp_path:
     os.kill(first.pid, signal.SIGKILL)
     await first.wait()
 
-    (tmp_path / "ignite.conf").unlink()
     second, ports = await start(tmp_path)
-    assert (await status(ports["status"]))["queued"] > 60  # one a minute had left
+    assert (await status(ports["status"]))["queued"] > 60  # one a minute has left
+    os.kill(second.pid, signal.SIGKILL)
+    await second.wait()
+
+    (tmp_path / "ignite.conf").unlink()
+    third, ports = await start(tmp_path)
     await inject(ports["smtp"], range(81, 91))
 
     def ended() -> Counter[str]:
@@ -95,9 +99,9 @@ async def test_what_was_accepted_survives_a_kill_and_is_delivered_once(tmp_path:
         return Counter(e["envid"] for e in entries if e["kind"] == "reply" and e["result"] != "deferred")
 
     await until(lambda: len(ended()) >= 85)
-    second.send_signal(signal.SIGTERM)
-    _, errors = await second.communicate()
-    assert (second.returncode, errors) == (0, b"")
+    third.send_signal(signal.SIGTERM)
+    _, errors = await third.communicate()
+    assert (third.returncode, errors) == (0, b"")
     assert set(ended().values()) == {1}
     taken = [json.loads(line) for line in (tmp_path / "simulator.jsonl").read_text().splitlines()]
     assert Counter(e["envid"] for e in taken if e["kind"] == "message") == {f"ig{n}": 1 for n in range(1, 91)}

@@ -1,5 +1,6 @@
 """People over real HTTP: what they did stands in the ledger exactly if a server answered it."""
 
+import asyncio
 import base64
 import json
 import quopri
@@ -8,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from ignite_app.clock import Clock
@@ -76,9 +78,23 @@ async def run(tmp_path: Path, count: int, site: Site, **options: Any) -> tuple[S
     return simulator, [json.loads(line) for line in (tmp_path / "simulator.jsonl").read_text().splitlines()]
 
 
-async def test_the_ledger_is_what_the_server_answered(tmp_path: Path) -> None:
+@attrs.frozen
+class Ordinary:
+    """A day of 1,500 people on which nothing is out of the ordinary; several tests look at it."""
+
+    site: Site
+    simulator: Simulator
+    ledger: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def ordinary(tmp_path_factory: pytest.TempPathFactory) -> Ordinary:
     site = Site()
-    simulator, ledger = await run(tmp_path, 1500, site)
+    return Ordinary(site, *asyncio.run(run(tmp_path_factory.mktemp("people"), 1500, site)))
+
+
+def test_the_ledger_is_what_the_server_answered(ordinary: Ordinary) -> None:
+    site, simulator, ledger = ordinary.site, ordinary.simulator, ordinary.ledger
     asked = Counter(request.path.strip("0123456789") for request in site.asked)
     done = Counter(entry["kind"] for entry in ledger)
     beacons = [json.loads(request.body) for request in site.asked if request.path == "/api/v1/site-events"]
@@ -92,10 +108,8 @@ async def test_the_ledger_is_what_the_server_answered(tmp_path: Path) -> None:
     assert done["refused"] == 0
 
 
-async def test_people_never_follow_the_hidden_link_and_scanners_begin_with_it(tmp_path: Path) -> None:
-    site = Site()
-    _, ledger = await run(tmp_path, 1500, site)
-    clicks = [entry for entry in ledger if entry["kind"] == "click"]
+def test_people_never_follow_the_hidden_link_and_scanners_begin_with_it(ordinary: Ordinary) -> None:
+    clicks = [entry for entry in ordinary.ledger if entry["kind"] == "click"]
     by_mail: dict[str, list[dict[str, Any]]] = {}
     for entry in clicks:
         by_mail.setdefault(entry["envid"], []).append(entry)
@@ -110,9 +124,8 @@ async def test_people_never_follow_the_hidden_link_and_scanners_begin_with_it(tm
     assert {entry["isp"] for entries in scanned for entry in entries} == {"microsoft"}
 
 
-async def test_machines_show_themselves_and_the_beacon_is_the_trackers(tmp_path: Path) -> None:
-    site = Site()
-    _, ledger = await run(tmp_path, 1500, site)
+def test_machines_show_themselves_and_the_beacon_is_the_trackers(ordinary: Ordinary) -> None:
+    site, ledger = ordinary.site, ordinary.ledger
     agents = Counter(request.headers["user-agent"] for request in site.asked if request.path.startswith("/t/o/"))
     machine = sum(entry["kind"] == "open" and not entry["human"] for entry in ledger)
     beacon = next(request for request in site.asked if request.path == "/api/v1/site-events")
