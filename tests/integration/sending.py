@@ -56,6 +56,10 @@ class HandClock:
 class Controls:
     routes: set[ClosedRoute] = attrs.field(factory=set)
     jobs: set[str] = attrs.field(factory=set)
+    probes: set[ClosedRoute] = attrs.field(factory=set)
+
+    async def probed(self, now: datetime) -> frozenset[ClosedRoute]:
+        return frozenset(self.probes)
 
     async def closed(self, now: datetime) -> frozenset[ClosedRoute]:
         return frozenset(self.routes)

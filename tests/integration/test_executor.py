@@ -499,6 +499,15 @@ async def test_jobs_and_routes_open_again_with_the_probe(pool: Pool) -> None:
     assert await controls.paused_jobs(now) == {"c9"}
     assert await controls.closed(now) == {("*", "mta1")}
     await decide(pool, "probe", "job", "c9", of=job, messages=20)
+    assert await controls.probed(now) == frozenset()
     await decide(pool, "probe", "ip", "192.0.2.11", None, of=ip, messages=20)
     assert not await controls.paused_jobs(now)
     assert not await controls.closed(now)
+    assert await controls.probed(now) == {("*", "mta1")}
+    halt = await decide(pool, "emergency_halt", "isp", "gmail")
+    first = await decide(pool, "probe", "isp", "gmail", of=halt, messages=30)
+    both = {("gmail", "mta1"), ("gmail", "mta2")}
+    assert await controls.probed(now) == {("*", "mta1"), *both}
+    tenth = await decide(pool, "probe", "isp", "gmail", of=halt, factor=0.1)
+    assert first < tenth
+    assert await controls.probed(now) == {("*", "mta1")}  # it has taken the place of the first

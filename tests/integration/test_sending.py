@@ -184,6 +184,41 @@ async def test_accounting_that_comes_first_and_the_mark_that_follows_make_one_ev
     assert await world.events("sent") == 3
 
 
+async def test_a_probes_mail_goes_to_the_best_tier_and_to_few_people_at_a_time(world: World) -> None:
+    """Gmail is on probe: the people of the list's end have the better scores. Yahoo's go on meanwhile."""
+    world.batch = 50
+    await add_people(world.pool, 60, isp=lambda n: "gmail")
+    best = await add_people(world.pool, 40, isp=lambda n: "gmail", score=0.75)
+    await add_people(world.pool, 30, isp=lambda n: "yahoo")
+    campaign = await world.prepared()
+    world.controls.probes = {("gmail", vmta) for vmta in world.warm}
+    world.clock.advance(minutes=1)
+    sendable = (await world.ledger.sendable(world.clock.now()))[0]
+    routes = Routes(world.warm, probed=frozenset(world.controls.probes))
+    claimed = await world.ledger.claim(sendable, 50, routes, world.clock.now())
+    assert [row.subscriber_id for row in claimed[:30]] == best[:30]
+    assert [row.isp for row in claimed[30:]] == ["yahoo"] * 20
+    await world.ledger.settle(campaign, Settled(again=tuple(row.send_id for row in claimed)), world.clock.now())
+
+    worker = world.worker()
+    await worker.step()
+    world.clock.advance(minutes=1)
+    await worker.step()
+    await worker.step()
+    assert [one for one in world.taken() if one.endswith("@gmail.com")] == [f"p{n}@gmail.com" for n in range(60, 90)]
+    world.clock.advance(minutes=1)
+    await worker.step()
+    sent = [message.recipient for message in world.injector.taken]  # type: ignore[attr-defined]
+    gmail = [int(one[1:].partition("@")[0]) for one in sent if one.endswith("@gmail.com")]
+    assert set(gmail[:40]) == set(range(60, 100))  # nobody of the lower tier before everybody of the higher
+    assert len(gmail) == 60
+    world.controls.probes.clear()
+    await world.send_all(worker)
+    assert await world.states(campaign) == {"injected": 130}
+    assert set(world.taken().values()) == {1}
+    await worker.close()
+
+
 async def test_ten_deaths_at_random_moments_and_still_nobody_twice(pool: Pool, pg_dsn: str) -> None:
     dice = random.Random(7)
     door = KilledInjector()

@@ -18,7 +18,7 @@ from ignite_adapters.postgres.decisions import LIVE_COLUMNS, live_of
 from ignite_adapters.postgres.events import append
 from ignite_adapters.postgres.pool import Pool, transaction
 from ignite_domain.governance.approvals import LIFTS
-from ignite_domain.governance.desired import closed_jobs, closed_vmtas
+from ignite_domain.governance.desired import closed_jobs, closed_vmtas, probed_vmtas
 from ignite_domain.governance.held import HELD, Held, note_of
 from ignite_domain.governance.modes import waits_for_log
 from ignite_domain.governance.reconcile import Planned, Stamp, Turned, turns_on
@@ -106,8 +106,8 @@ update mailing_engine_decisions set parameters = parameters || %(new)s,
  where id = %(id)s and ended_at is null
 returning {LIVE_COLUMNS}
 """  # noqa: S608  # constants of ours
-# Only mail of campaigns that may still be under way. No index holds `outcome`, on purpose: every delivery changes it, in
-# place (HOT) only while that is so. See docs/governance.md, "Held mail", for the figures.
+# Only mail of campaigns that may still be under way. No index holds `outcome`, on purpose: every delivery changes it,
+# in place (HOT) only while that is so. See docs/governance.md, "Held mail", for the figures.
 _OLDEST: Final = """
 select min(injected_at) from mailing_sends
  where campaign_id in (select id from mailing_campaigns where (%(campaign)s::bigint is null or id = %(campaign)s)
@@ -362,6 +362,10 @@ class PostgresInjectionControls:
     async def closed(self, now: datetime) -> frozenset[tuple[str | None, str]]:
         """(brand, VMTA) pairs that must not be chosen; the brand `*` means everyone."""
         return closed_vmtas(await self._decisions(), self._vmtas)
+
+    async def probed(self, now: datetime) -> frozenset[tuple[str | None, str]]:
+        """(brand, VMTA) pairs that a probe tries out; the brand `*` means everyone's."""
+        return probed_vmtas(await self._decisions(), self._vmtas)
 
     async def paused_jobs(self, now: datetime) -> frozenset[str]:
         """Job ids (`c<campaign id>`) whose mail must not be handed over."""

@@ -28,22 +28,39 @@ select c.id, c.kind, c.from_name, c.from_address, c.batch_per_min, v.id, v.name,
    and exists (select from mailing_sends m where m.campaign_id = c.id and m.state = 'waiting')
  order by c.id, v.id
 """
+_MAY_GO: Final = """m.campaign_id = %(gate_campaign)s and m.state = 'waiting'
+       and (coalesce(m.isp, 'elsewhere') <> all(%(stuck)s::text[])
+            or coalesce(m.isp, 'elsewhere') || '/' || m.vmta = any(%(cold_open)s::text[]))"""
+_ON_PROBE: Final = """(coalesce(m.isp, 'elsewhere') || '/' || m.vmta = any(%(probed)s::text[])
+            or '*/' || m.vmta = any(%(probed)s::text[]))"""
+_PICKED: Final = f"""
+with picked as (
+    select m.id, null::numeric as tier from mailing_sends m
+     where {_MAY_GO}
+     order by m.id limit %(limit)s for update skip locked
+)"""  # noqa: S608 -- constants only
+# While something is on probe: of its people the few best, and of all others whoever is next.
+_PICKED_TO_PROBE: Final = f"""
+with best as (
+    select m.id, s.data_quality_score as tier from mailing_sends m join mailing_subscribers s on s.id = m.subscriber_id
+     where {_MAY_GO} and {_ON_PROBE}
+     order by s.data_quality_score desc, m.id limit least(%(few)s, %(limit)s) for update of m skip locked
+), others as (
+    select m.id from mailing_sends m
+     where {_MAY_GO} and {_ON_PROBE} is not true
+     order by m.id limit %(limit)s - (select count(*) from best) for update skip locked
+), picked as (
+    select id, tier from best union all select id, null from others
+)"""  # noqa: S608 -- constants only
 _CLAIM: Final = (
     """
-with picked as (
-    select id from mailing_sends
-     where campaign_id = %(gate_campaign)s and state = 'waiting'
-       and (coalesce(isp, 'elsewhere') <> all(%(stuck)s::text[])
-            or coalesce(isp, 'elsewhere') || '/' || vmta = any(%(cold_open)s::text[]))
-     order by id limit %(limit)s for update skip locked
-)
-select m.id, m.subscriber_id, m.variant_id, m.isp, m.vmta, s.email, s.first_name, s.last_name, """  # noqa: S608 -- constants only
+select m.id, m.subscriber_id, m.variant_id, m.isp, m.vmta, s.email, s.first_name, s.last_name, """
     + GATE_REASON
     + """
   from picked join mailing_sends m on m.id = picked.id
   join mailing_subscribers s on s.id = m.subscriber_id"""
     + GATE_JOINS
-    + " order by m.id"
+    + " order by picked.tier desc nulls last, m.id"
 )
 _SET_CLAIMED: Final = """
 update mailing_sends m set state = 'claimed', claimed_at = %s, vmta = t.vmta, variant_id = t.variant
@@ -102,6 +119,8 @@ class PostgresSendLedger:
             "now": now,
             "frequency": self._frequency if campaign.kind == "campaign" else None,
             "stuck": [_named(isp) for isp in stuck],
+            "probed": [f"{_named(isp)}/{vmta}" for isp, vmta in routes.probed],
+            "few": routes.few,
             "cold_open": [
                 f"{_named(isp)}/{vmta}" for isp in stuck for vmta in routes.cold if routes.is_open(isp, vmta)
             ],
@@ -110,7 +129,7 @@ class PostgresSendLedger:
         refused: list[tuple[int, str, str]] = []
         async with transaction(self._pool) as conn:
             for id_, person, variant, isp, vmta, email, first, last, reason in await (
-                await conn.execute(_CLAIM, values)
+                await conn.execute(((_PICKED_TO_PROBE if routes.probed else _PICKED) + _CLAIM).encode(), values)
             ).fetchall():
                 if reason is not None:
                     refused.append((id_, OUTCOMES[Reason(reason)].value, reason))

@@ -6,7 +6,7 @@ restrict on its own: closed routes come from governance.
 
 import hashlib
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import attrs
@@ -44,18 +44,27 @@ class Pace:
 ClosedRoute = tuple[str | None, str]
 """(isp, vmta) that must not be chosen; isp None means mail outside the eight brands, '*' every ISP."""
 
+PROBED_A_BATCH: Final = 30
+"""People of routes on probe in one batch: as many as a whole probe asks for (governance page, 20 to 50)."""
+PROBED_EVERY: Final = timedelta(minutes=1)
+"""A campaign has no other such batch before: the MTA lets out thirty in a quarter of an hour, and to find the best
+looks at everybody who waits."""
+
 
 @attrs.frozen
 class Routes:
     """The virtual MTAs of the installation, and which of them are closed for whom.
 
     `warm` and `cold` are names in configured order. Round-robin is by hash of the person, so that the same
-    person meets the same address while nothing is closed, and a retry builds the same message.
+    person meets the same address while nothing is closed, and a retry builds the same message. `probed`: routes that
+    a few messages try out now; they go to the best people first, `few` at most in a batch.
     """
 
     warm: tuple[str, ...]
     cold: tuple[str, ...] = ()
     closed: frozenset[ClosedRoute] = frozenset()
+    probed: frozenset[ClosedRoute] = frozenset()
+    few: int = PROBED_A_BATCH
 
     def is_open(self, isp: str | None, vmta: str) -> bool:
         return (isp, vmta) not in self.closed and ("*", vmta) not in self.closed

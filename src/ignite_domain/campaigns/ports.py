@@ -128,7 +128,8 @@ class SendLedger(Protocol):
     async def claim(self, campaign: SendableCampaign, limit: int, routes: Routes, now: datetime) -> list[ClaimedSend]:
         """Take up to `limit` waiting people, asking the gate again; those it refuses leave the queue with reason.
 
-        Returns them in order of id with an open VMTA each; state `claimed` is committed before it returns.
+        Of routes on probe at most `routes.few`, the best scores first, before everybody else; else in order of id.
+        Returns them with an open VMTA each; state `claimed` is committed before it returns.
         People whom no open VMTA reaches stay waiting and are not returned.
         """
 
@@ -152,6 +153,9 @@ class InjectionControls(Protocol):
 
     async def closed(self, now: datetime) -> frozenset[ClosedRoute]:
         """Routes that must not be chosen."""
+
+    async def probed(self, now: datetime) -> frozenset[ClosedRoute]:
+        """Routes that a probe's few messages try out."""
 
     async def paused_jobs(self, now: datetime) -> frozenset[str]:
         """Jobs (`c<campaign id>`) that must not be handed over."""

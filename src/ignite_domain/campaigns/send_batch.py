@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 
 from ignite_domain.campaigns.message import MessageBuilder, Recipient
-from ignite_domain.campaigns.pacing import Routes
+from ignite_domain.campaigns.pacing import PROBED_A_BATCH, PROBED_EVERY, Routes
 from ignite_domain.campaigns.ports import (
     AccountingProgress,
     ClaimedSend,
@@ -66,12 +66,18 @@ class SendBatch:
     warm: tuple[str, ...]
     cold: tuple[str, ...]
     _builders: dict[tuple[object, ...], MessageBuilder] = attrs.field(factory=dict, init=False)
+    _tried: dict[int, datetime] = attrs.field(factory=dict, init=False)  # campaign -> when its last mail on probe went
 
     async def __call__(self, campaign: SendableCampaign, limit: int, now: datetime) -> int:
         """Raises a retryable `PortFailure` if the MTA took nothing; the people wait again by then."""
         if campaign.job in await self.controls.paused_jobs(now):
             return 0
-        routes = Routes(self.warm, self.cold, await self.controls.closed(now))
+        closed, probed = await self.controls.closed(now), await self.controls.probed(now)
+        tried = self._tried.get(campaign.id)
+        few = PROBED_A_BATCH if tried is None or now - tried >= PROBED_EVERY else 0
+        if probed and few:
+            self._tried[campaign.id] = now
+        routes = Routes(self.warm, self.cold, closed, probed, few)
         claimed = await self.ledger.claim(campaign, limit, routes, now)
         if not claimed:
             return 0

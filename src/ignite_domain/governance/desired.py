@@ -285,19 +285,39 @@ def closed_vmtas(decisions: Iterable[Decision], vmtas: Mapping[str, str]) -> fro
     topology = Topology(vmtas, frozenset())
     closed: set[tuple[str | None, str]] = set()
     for number, decision in standing.items():
-        if number in lifting or decision.action not in _CLOSES:
-            continue
-        try:
-            pairs = _pairs(decision, topology)
-        except BadInput:
-            continue  # the executor marks it failed, with the reason
-        for domain, vmta in pairs:
-            brand = brand_of(domain)
-            if brand is None and domain != "*":
-                continue  # one small domain's queue; its mail waits in it
-            who = EVERYONE if brand is None else brand.value
-            closed |= {(who, name) for name in (vmtas if vmta == "*" else (vmta,))}
+        if number not in lifting and decision.action in _CLOSES:
+            closed |= _routes(decision, topology)
     return frozenset(closed)
+
+
+def probed_vmtas(decisions: Iterable[Decision], vmtas: Mapping[str, str]) -> frozenset[tuple[str | None, str]]:
+    """Return the (brand, VMTA) pairs, as `closed_vmtas` does, that a probe of a few messages tries out now. The second
+    step of a halt, a tenth of the rate, is none: too much mail for a choice of people."""
+    standing = {one.id: one for one in decisions if one.id is not None and one.status in STANDING}
+    lifting = _lifting(standing.values())
+    topology = Topology(vmtas, frozenset())
+    probed: set[tuple[str | None, str]] = set()
+    for decision in standing.values():
+        few = decision.action is Action.PROBE and "messages" in decision.parameters
+        if few and not _overtaken(decision, lifting) and decision.target_type is not TargetType.JOB:
+            probed |= _routes(decision, topology)
+    return frozenset(probed)
+
+
+def _routes(decision: Decision, topology: Topology) -> set[tuple[str | None, str]]:
+    """The (brand, VMTA) that a decision is about."""
+    try:
+        pairs = _pairs(decision, topology)
+    except BadInput:
+        return set()  # the executor marks it failed, with the reason
+    found: set[tuple[str | None, str]] = set()
+    for domain, vmta in pairs:
+        brand = brand_of(domain)
+        if brand is None and domain != "*":
+            continue  # one small domain's queue; its mail waits in it
+        who = EVERYONE if brand is None else brand.value
+        found |= {(who, name) for name in (topology.vmtas if vmta == "*" else (vmta,))}
+    return found
 
 
 def closed_jobs(decisions: Iterable[Decision]) -> frozenset[str]:
