@@ -81,7 +81,7 @@ def test_people_govern_from_the_terminal_as_they_do_over_http(config: str, capsy
     assert told(capsys, "governance", "approvals", "--config", config, "--json") == []
     assert told(capsys, "governance", "alerts", "--config", config, "--json") == []
     assert commanded("governance", "modes", "--config", config) == 0
-    assert "STOPPED yahoo" in capsys.readouterr().out
+    assert "STOPPED Yahoo" in capsys.readouterr().out
 
 
 WRONG_WORDS = [
