@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 from ignite_adapters.postgres.pool import Pool, transaction
 from ignite_domain.governance.ports import StoredSignal
 from ignite_domain.governance.signals import ELSEWHERE
-from ignite_domain.governance.streams import WIDTH, Seen, Stream, figures
+from ignite_domain.governance.streams import Seen, Stream, figures
 from ignite_domain.governance.words import STANDING, Action, DecisionStatus, Signal
 from ignite_domain.isps import Isp
 
@@ -141,14 +141,7 @@ class IspReading:
 
 def _counts(isp: str, ip: str, state: Row) -> Row:
     stream = Stream.from_state((isp, "ip", ip), state, walked=True)
-    hours = {hour: list(vector) for hour, vector in stream.hours.items()}
-    days = dict(stream.days)
-    if stream.minute >= 0:  # the current minute is not part of the sums yet
-        now = hours.setdefault(stream.minute // 60, [0] * WIDTH)
-        for code, count in enumerate(stream.now):
-            now[code] += count
-        day = stream.minute // 1440
-        days[day] = days.get(day, 0) + figures(stream.now, Signal.DEFERRAL).n
+    hours, days = stream.sums()
     alarms = [
         {"signal": signal.value, "s": stream.statistic(signal), "alarm": stream.alarm(signal).alarm}
         for signal in (*stream.walks, Signal.COMPLAINT)

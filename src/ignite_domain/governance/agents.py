@@ -269,6 +269,8 @@ def _figures(rule: Rule, seen: Seen) -> dict[str, Any]:
 
 
 def _cusum(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> Finding | None:
+    if not view.signals.may_alarm(isp, scope_type, scope, rule.signal):
+        return None
     level = view.signals.level(isp, scope_type, scope, rule.signal)
     statistic = view.signals.statistic(isp, scope_type, scope, rule.signal)
     if statistic < level.alarm:
@@ -297,8 +299,10 @@ def _cusum(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> Fin
 
 
 def _share_test(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> Finding | None:
+    if view.signals.happened(isp, scope_type, scope, rule.signal, rule.window_s, view.edge) < rule.at_least:
+        return None
     seen = view.signals.seen(isp, scope_type, scope, rule.signal, rule.window_s, view.edge)
-    if seen.x < rule.at_least or wilson_lower(seen.x, seen.n, rule.z) <= rule.limit:
+    if not _stands_above(seen, rule):
         return None
     figures = _figures(rule, seen) | {"lower": round(wilson_lower(seen.x, seen.n, rule.z), 5), "limit": rule.limit}
     return Finding(rule, scope, figures, f"{rule.says}: {_share(seen)} in {rule.window_s // 60} minutes")
@@ -313,15 +317,17 @@ def _said_in_the_main(rule: Rule, isp: str, scope_type: str, scope: str, view: V
 
 
 def _reply(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> Finding | None:
+    # A busy stream always holds a few unrelated refusals; they must be a share worth acting on.
+    seen = view.signals.seen(isp, scope_type, scope, Signal.ATTEMPT, rule.window_s, view.edge)
+    if not _stands_above(seen, rule):
+        return None
     matching = _said_in_the_main(rule, isp, scope_type, scope, view)
     if matching is None:
         return None
     name = max(matching, key=lambda key: (matching[key], key))
-    seen = view.signals.seen(isp, scope_type, scope, Signal.ATTEMPT, rule.window_s, view.edge)
     if rule.scope is Scope.JOB and matching[name] < REPLIES_KEPT:  # nothing else that was said is known by job
         seen = Seen(seen.n, min(seen.x, matching[name]))
-    # A busy stream always holds a few unrelated refusals; they must be a share worth acting on.
-    if matching[name] < rule.at_least or wilson_lower(seen.x, seen.n, rule.z) <= rule.limit:
+    if matching[name] < rule.at_least or not _stands_above(seen, rule):
         return None
     names, value = view.signals.names(isp, scope_type, scope, name)
     named, whom = named_in(names, value or (scope if (names, scope_type) == ("ip", "ip") else ""))
@@ -339,9 +345,11 @@ def _by_named_address(found: list[Finding], ours: list[str]) -> list[Finding]:
 
 
 def _silence(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> Finding | None:
+    if view.signals.happened(isp, scope_type, scope, rule.signal, rule.window_s, view.edge) < rule.at_least:
+        return None
     refused = view.signals.seen(isp, scope_type, scope, rule.signal, rule.window_s, view.edge)
     attempts = view.signals.seen(isp, scope_type, scope, Signal.ATTEMPT, rule.window_s, view.edge)
-    if refused.x < rule.at_least or attempts.n > attempts.x:
+    if attempts.n > attempts.x:
         return None
     return Finding(rule, scope, _figures(rule, refused), f"{rule.says}: {refused.x} in {rule.window_s // 60} minutes")
 
@@ -371,6 +379,11 @@ def _together(rule: Rule, isp: str, scope_type: str, scope: str, view: View) -> 
     figures = _figures(rule, total) | {"recipients": told, "providers": len(turned_away)}
     names = ", ".join(Isp(label).shown for label in turned_away)
     return Finding(rule, scope, figures, f"{rule.says}: {_share(total)} not accepted at {names}")
+
+
+def _stands_above(seen: Seen, rule: Rule) -> bool:
+    """Whether the Wilson bound of a share lies above the rule's limit; it never does if the share itself does not."""
+    return seen.x > rule.limit * seen.n and wilson_lower(seen.x, seen.n, rule.z) > rule.limit
 
 
 def _share(seen: Seen) -> str:

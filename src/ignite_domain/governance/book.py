@@ -4,15 +4,18 @@ Decides nothing: it writes down what was settled, and does at once what the exec
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 import attrs
 
 from ignite_domain.governance.logged import BOUNCED, COMPLAINED, DEFERRED, DELIVERED
 from ignite_domain.governance.orchestrator import REENTRY, Settled
-from ignite_domain.governance.recovery import LEVERS
-from ignite_domain.governance.signals import HOST, Where
+from ignite_domain.governance.recovery import LEVERS, scope_of
+from ignite_domain.governance.signals import ELSEWHERE, HOST, Where
 from ignite_domain.governance.words import Action, Decision, DecisionStatus, TargetType
+
+Place = tuple[str, str, str]
+"""Provider, "ip", "job", "queue" or "" for all of it, and which one."""
 
 
 @attrs.define
@@ -63,15 +66,18 @@ class Totals:
 
 class Book:
     """Ids count from 1. `probing`: a probe is under way, whose outcomes are judged as they come. `end`: when the next
-    lifetime ends that has an end to come, or None; restrictions under a probe wait for its verdict."""
+    lifetime ends about which something may be said, or None; restrictions under a probe wait for its verdict."""
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
-        self.watched: dict[tuple[str, str, str], list[Tally]] = {}
+        self.watched: dict[Place, list[Tally]] = {}
         self.probing = False
         self.end: datetime | None = None
         self._open: dict[int, Entry] = {}
         self._released: list[tuple[datetime, Decision]] = []
+        self._probed: frozenset[Place] = frozenset()
+        self._looked = datetime.min.replace(tzinfo=UTC)
+        self._stirred = False  # there are outcomes at a probed place that nobody has looked at
 
     @property
     def standing(self) -> list[Decision]:
@@ -83,8 +89,8 @@ class Book:
         return [decision for _, decision in self._released]
 
     def is_due(self, now: datetime) -> bool:
-        """Whether a lifetime ends by then, or a probe is under way whose outcomes may have come."""
-        return self.probing or (self.end is not None and self.end <= now)
+        """Whether a lifetime ends by then, or outcomes have come by which a probe is judged."""
+        return self._stirred or (self.end is not None and self.end <= now)
 
     def watch(self, counts: Mapping[Where, int], order: int) -> None:
         """Add outcomes to the tallies of the decisions about their places."""
@@ -96,26 +102,45 @@ class Book:
             for key in (*whole, (label, "ip", ip), (label, "job", job), (label, "queue", queue)):
                 for tally in watched.get(key, ()):
                     tally.add(order, many)
+                if key in self._probed:
+                    self._stirred = True
 
     def take(self, settled: Settled, now: datetime) -> None:
         """Write down what was settled, and do at once what the executor would do and read back."""
-        if not settled.changes and not settled.decisions:
-            return
+        if settled.changes or settled.decisions:
+            self._write(settled, now)
+            self._find_end(self._looked)
+
+    def looked(self, now: datetime) -> None:
+        """All that stands has been looked at: what was left as it is stays so until outcomes come, or a lifetime ends
+        later."""
+        self._stirred = False
+        self._looked = now
+        if self.end is not None and self.end <= now:
+            self._find_end(now)
+
+    def _find_end(self, after: datetime) -> None:
+        probes = [one.decision for one in self._open.values() if _is_probe(one.decision)]
+        probed = {one.parameters.get("of") for one in probes}
+        self.probing = bool(probed)
+        self._probed = frozenset(_place(self._open[number].decision) for number in probed if number in self._open)
+        ends = [one.decision.until for number, one in self._open.items() if number not in probed]
+        self.end = min((end for end in ends if end > after), default=None)
+
+    def _write(self, settled: Settled, now: datetime) -> None:
         for change in settled.changes:
             entry = self._open.get(change.decision_id)
             if entry is None:
                 continue
-            if change.until is not None:
-                entry.decision = attrs.evolve(entry.decision, until=change.until)
+            if change.until is not None or change.parameters:
+                told = {**entry.decision.parameters, **change.parameters}
+                until = change.until or entry.decision.until
+                entry.decision = attrs.evolve(entry.decision, until=until, parameters=told)
             if change.status is not None:
                 self._end(change.decision_id, change.status, now, change.note)
         for decision, _, note in settled.decisions:
             if decision.status is not DecisionStatus.REJECTED:
                 self._add(decision, note, now)
-        probed = {one.decision.parameters.get("of") for one in self._open.values() if _is_probe(one.decision)}
-        ends = [one.decision.until for number, one in self._open.items() if number not in probed]
-        self.probing = bool(probed)
-        self.end = min(ends, default=None)
 
     def _add(self, decision: Decision, note: str, now: datetime) -> None:
         number = len(self.entries) + 1
@@ -149,7 +174,14 @@ def _is_probe(decision: Decision) -> bool:
     return decision.action is Action.PROBE
 
 
-def _watch_key(decision: Decision) -> tuple[str, str, str]:
+def _place(decision: Decision) -> Place:
+    """Where the outcomes of a decision's probe are counted, as `Book.watch` names places."""
+    label, kind, name = scope_of(decision)
+    label = "" if label == ELSEWHERE else label
+    return (label, "", "") if kind in ("isp", "host") else (label, kind, name)
+
+
+def _watch_key(decision: Decision) -> Place:
     label = decision.isp.value if decision.isp else ""
     match decision.target_type:
         case TargetType.HOST:

@@ -37,7 +37,7 @@ from ignite_domain.governance.words import (
     awaits,
     is_persons,
 )
-from ignite_domain.inference import clopper_pearson
+from ignite_domain.inference import clopper_pearson, is_surely_below
 from ignite_domain.isps import Isp
 
 LEVERS: Final = PMTA_LEVER - {Action.PROBE, Action.RELEASE}
@@ -224,14 +224,15 @@ def _judge_tenth(
     probe: Decision, undone: Decision, seen: Seen, now: datetime, signals: SignalProcessor, found: WayBack
 ) -> None:
     """The second judgement of a halt: enough outcomes at a tenth of the rate, and hardly any of them bad."""
-    upper = clopper_pearson(seen.x, seen.n, sides=1)[1]
-    if seen.n >= WHOLE_OUTCOMES and upper < WHOLE_BOUND:
+    if seen.n >= WHOLE_OUTCOMES and is_surely_below(seen.x, seen.n, WHOLE_BOUND):
+        upper = clopper_pearson(seen.x, seen.n, sides=1)[1]
         text = f"a tenth of the rate was accepted: {seen.n - seen.x} of {seen.n}, at most {100 * upper:.1f} % go wrong"
         _let_go(probe, undone, seen, text, now, signals, found)
     elif now >= probe.until:
         if seen.n < WHOLE_OUTCOMES:
             note = f"stays at a tenth of the rate: {seen.n} of {WHOLE_OUTCOMES} outcomes so far"
         else:
+            upper = clopper_pearson(seen.x, seen.n, sides=1)[1]
             note = f"stays at a tenth of the rate: of {seen.n} outcomes up to {100 * upper:.1f} % go wrong"
         _stay(probe, note, now + PROBE_LIFETIME, found)
 

@@ -109,11 +109,15 @@ class Replay:
             at, done = stop, until
             now = _EPOCH + timedelta(seconds=second)
             if wrong or self.book.is_due(now):
-                self.book.take(self.judge.look(now, wrong, self.book), now)
+                self._look(now, wrong)
             if at < len(seconds):
                 second = min(seconds[at], lines[done][0]) if done < len(lines) else seconds[at]
             elif done < len(lines):
                 second = lines[done][0]
+
+    def _look(self, now: datetime, wrong: Wrong) -> None:
+        self.book.take(self.judge.look(now, wrong, self.book), now)
+        self.book.looked(now)
 
     def _next_look(self, second: int, wrong: int) -> int:
         """The first second from `second` on whose end may need a look; `wrong`: the next in which something does."""
@@ -140,7 +144,7 @@ class Replay:
             end = self.book.end
             if end is None or end.timestamp() >= second:
                 return
-            self.book.take(self.judge.look(end, {}, self.book), end)
+            self._look(end, {})
             if self.book.end == end:
                 return  # nothing more to be said about it now
 

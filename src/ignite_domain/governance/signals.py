@@ -24,12 +24,14 @@ from ignite_domain.governance.streams import (
     BOUNCED,
     COMPLAINED,
     CONNECTION,
+    COUNTED,
     DEAD,
     DEFERRED,
     DEFERRED_ADDRESS,
     DEFERRED_WAY,
     DELIVERED,
     EVENT,
+    KEPT_MINUTES,
     REFUSED,
     WAITED,
     Seen,
@@ -352,30 +354,41 @@ class SignalProcessor:
 
     def _settle(self) -> None:
         """Count the deliveries that wait for it."""
-        for code, waiting in ((DELIVERED, self._firsts), (DELIVERED + 1, self._again)):
-            if waiting:
-                self._deliver(waiting, code)
-                waiting.clear()
+        if self._firsts:
+            self._deliver(self._firsts)
+            self._firsts.clear()
+        if self._again:
+            self._deliver_again(self._again)
+            self._again.clear()
 
     def _settle_at(self, streams: Iterable[Stream]) -> None:
         """Count those that wait at some streams."""
-        for code, waiting in ((DELIVERED, self._firsts), (DELIVERED + 1, self._again)):
-            if waiting:
-                self._deliver({stream: waiting.pop(stream) for stream in streams if stream in waiting}, code)
+        firsts, again = self._firsts, self._again
+        if waiting := {stream: firsts.pop(stream) for stream in streams if stream in firsts}:
+            self._deliver(waiting)
+        if again and (waiting := {stream: again.pop(stream) for stream in streams if stream in again}):
+            self._deliver_again(waiting)
 
-    def _deliver(self, waiting: Mapping[Stream, int], code: int) -> None:
-        deliver(waiting, self._minute, code)
+    def _deliver(self, waiting: Mapping[Stream, int]) -> None:
+        deliver(waiting, self._minute)
         self._touched.update(waiting)
         if self._charted:
             for stream, many in waiting.items():
-                self._slices.count((stream,), self._minute, code, many)
+                self._slices.count((stream,), self._minute, DELIVERED, many)
+
+    def _deliver_again(self, waiting: Mapping[Stream, int]) -> None:
+        for stream, many in waiting.items():
+            count((stream,), self._minute, DELIVERED + 1, many)
+            if self._charted:
+                self._slices.count((stream,), self._minute, DELIVERED + 1, many)
+        self._touched.update(waiting)
 
     def _count(self, where: Where, minute: int, code: int) -> _Cell:
         cell = self._cells[where]
         if minute != self._minute:
             self._settle()
         elif self._firsts or self._again:
-            self._settle_at(cell.streams)
+            self._settle_at(cell.walked)  # only a walk asks how many went well before
         self._touched.update(cell.streams)
         if self._charted:
             self._slices.count(cell.streams, minute, code)
@@ -431,7 +444,7 @@ class SignalProcessor:
     def _stream(self, isp: str, scope_type: str, scope: str) -> Stream | None:
         """The stream of a place, with everything counted that has been handed in."""
         stream = self._streams.get((isp, scope_type, scope))
-        if stream is not None and (self._firsts or self._again):
+        if stream is not None and (stream in self._firsts or stream in self._again):
             self._settle_at((stream,))
         return stream
 
@@ -454,6 +467,18 @@ class SignalProcessor:
         """The CUSUM's S now, or its peak if the records observed last drove it over the alarm."""
         stream = self._stream(isp, scope_type, scope)
         return stream.statistic(signal) if stream else 0
+
+    def happened(self, isp: str, scope_type: str, scope: str, signal: Signal, seconds: int, now: datetime) -> int:
+        """x alone of `seen`, which costs less in the usual case of little or nothing."""
+        if seconds > KEPT_MINUTES * 60 or DELIVERED in COUNTED[signal][1]:
+            return self.seen(isp, scope_type, scope, signal, seconds, now).x
+        stream = self._streams.get((isp, scope_type, scope))
+        return stream.events(signal, seconds, _minute(now)) if stream else 0
+
+    def may_alarm(self, isp: str, scope_type: str, scope: str, signal: Signal) -> bool:
+        """False if the CUSUM is surely below its alarm: only then is there nothing to look at."""
+        stream = self._streams.get((isp, scope_type, scope))
+        return stream is not None and stream.may_alarm(signal)
 
     def level(self, isp: str, scope_type: str, scope: str, signal: Signal) -> Cusum:
         """The CUSUM's level in force there, by the stream's volume."""

@@ -5,9 +5,9 @@ month), so that one record costs an increment or two a place, and every rate is 
 business of `walks`, which level it walks on that of `alarms`.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from operator import add
-from typing import Any, Final
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from operator import add, itemgetter, sub
+from typing import Any, Final, TypeVar
 
 import attrs
 
@@ -40,19 +40,21 @@ WAITED: Final = 16  # seconds from queue to delivery, added up: no record of its
 WIDTH: Final = 17
 
 Vector = list[int]
+_Value = TypeVar("_Value")
 
 _FIRSTS: Final = tuple(range(0, COMPLAINED, 2))
 _ATTEMPTS: Final = tuple(range(COMPLAINED))
+_DELIVERIES: Final = (DELIVERED, DELIVERED + 1)
 _NOT_ACCEPTED: Final = tuple(code + again for code in (DEFERRED, REFUSED, BOUNCED, DEFERRED_WAY) for again in (0, 1))
 
 COUNTED: Final[Mapping[Signal, tuple[tuple[int, ...], tuple[int, ...]]]] = {
     Signal.DEFERRAL: (_FIRSTS, (DEFERRED, DEFERRED_ADDRESS)),
     Signal.BOUNCE: (_FIRSTS, (DEAD,)),
     Signal.REFUSAL: (_FIRSTS, (REFUSED,)),
-    Signal.COMPLAINT: ((DELIVERED, DELIVERED + 1), (COMPLAINED,)),
+    Signal.COMPLAINT: (_DELIVERIES, (COMPLAINED,)),
     Signal.ATTEMPT: (_ATTEMPTS, _NOT_ACCEPTED),
     Signal.CONNECTION: ((CONNECTION,), (CONNECTION,)),
-    Signal.LATENCY: ((DELIVERED, DELIVERED + 1), (WAITED,)),
+    Signal.LATENCY: (_DELIVERIES, (WAITED,)),
 }
 """For each signal the codes of its exposure n and of its events x."""
 
@@ -74,10 +76,25 @@ class Seen:
         return self.x / self.n if self.n else 0.0
 
 
+def _adder(codes: tuple[int, ...]) -> Callable[[Sequence[int]], int]:
+    """Adds up some codes of a vector; asked very often, so it is done in C as far as that goes."""
+    one = codes[0]
+    if len(codes) == 1:
+        return itemgetter(one)
+    if codes == tuple(range(one, codes[-1] + 1)):
+        part = slice(one, codes[-1] + 1)
+        return lambda vector: sum(vector[part])
+    taken = itemgetter(*codes)
+    return lambda vector: sum(taken(vector))
+
+
+_ADDERS: Final = {signal: (_adder(exposure), _adder(events)) for signal, (exposure, events) in COUNTED.items()}
+
+
 def figures(vector: Sequence[int], signal: Signal) -> Seen:
     """n and x of a signal in a vector of codes."""
-    exposure, events = COUNTED[signal]
-    return Seen(sum([vector[code] for code in exposure]), sum([vector[code] for code in events]))
+    exposure, events = _ADDERS[signal]
+    return Seen(exposure(vector), events(vector))
 
 
 def _firsts(vector: Sequence[int]) -> int:
@@ -85,29 +102,18 @@ def _firsts(vector: Sequence[int]) -> int:
 
 
 class Stream:
-    """Counts and walks of one place. `now` is the vector of minute `minute`, not yet part of hours and days.
+    """Counts and walks of one place. `minute`: the newest that something was counted in.
 
-    Neither are the minutes in `_over`, all of one hour: they are added when the hour ends, or somebody asks. `firsts`:
-    first attempts so far, from an origin of no matter; kept where alarms are `walked`. `_past`: what was found when
-    minutes or hours before the current one were added up.
+    A minute's deliveries at the first attempt, which most records are, are a number in `accepted`; whatever else
+    happened in it is a vector in `minutes`, and `now` is the newest minute's, None while there is none. The minutes of
+    the open hour, that of `minute`, become part of hours, days and cohorts when it ends. `firsts`: first attempts so
+    far, from an origin of no matter; kept where alarms are `walked`. `_past`: what was found when minutes or hours
+    before the current minute were added up.
     """
 
     __slots__ = (
-        *(
-            "_over",
-            "_past",
-            "_rows",
-            "complaints",
-            "days",
-            "delivered",
-            "firsts",
-            "hours",
-            "minute",
-            "minutes",
-            "moved",
-            "now",
-        ),
-        *("planned", "scope", "walked", "walks"),
+        *("_past", "_rows", "accepted", "complaints", "days", "delivered", "firsts", "hours", "minute", "minutes"),
+        *("moved", "now", "planned", "scope", "walked", "walks"),
     )
 
     def __init__(self, scope: tuple[str, str, str], walked: bool) -> None:
@@ -115,8 +121,9 @@ class Stream:
         self.walked = walked
         self.planned = 0  # first attempts that lie ahead
         self.minute = -1
-        self.now: Vector = [0] * WIDTH
+        self.now: Vector | None = None
         self.minutes: dict[int, Vector] = {}
+        self.accepted: dict[int, int] = {}
         self.hours: dict[int, Vector] = {}
         self.days: dict[int, int] = {}  # day -> first attempts
         self.delivered: dict[int, int] = {}  # ten minutes -> delivered
@@ -124,7 +131,6 @@ class Stream:
         self.walks = {signal: Walk(level_of(signal, 0)) for signal in WALKS} if walked else {}
         self.moved = {code: self.walks[signal] for code, signal in EVENT.items()} if walked else {}
         self.complaints = ComplaintWalk(level_of(Signal.COMPLAINT, 0))
-        self._over: dict[int, Vector] = {}
         self._past: dict[tuple[int, int], Vector] = {}
         self._rows: dict[int, list[int]] = {}  # minutes that are over, as they are kept
 
@@ -132,21 +138,26 @@ class Stream:
 
     def turn(self, minute: int) -> None:
         """Begin minute `minute`, which is later than the last."""
-        old = self.minute
-        if old >= 0:
-            self._over[old] = self.now
-        self.minute = minute
-        self.now = self.minutes[minute] = [0] * WIDTH
+        old, self.minute = self.minute, minute
+        self.now = None
         if self._past:
             self._past.clear()
-        if len(self.minutes) > KEPT_MINUTES + CHARTED + 16:  # not at every turn
-            for gone in [one for one in self.minutes if one < minute - KEPT_MINUTES - CHARTED]:
-                del self.minutes[gone]
         if old // 60 != minute // 60:
-            self._begin_hour(minute)
+            self._begin_hour(old // 60)
 
-    def _begin_hour(self, minute: int) -> None:
-        self._settle()
+    def vector(self) -> Vector:
+        """The newest minute's vector."""
+        now = self.now
+        if now is None:
+            now = self.now = self.minutes.setdefault(self.minute, [0] * WIDTH)
+        return now
+
+    def _begin_hour(self, ended: int) -> None:
+        self._fold(range(60 * ended, 60 * ended + 60))
+        minute = self.minute
+        for minutes in (self.minutes, self.accepted):
+            for gone in [one for one in minutes if one < minute - KEPT_MINUTES - CHARTED]:
+                del minutes[gone]
         for gone in [h for h in self.hours if h < minute // 60 - KEPT_HOURS]:
             del self.hours[gone]
         for gone in [d for d in self.days if d <= minute // 1440 - KEPT_DAYS]:
@@ -162,46 +173,52 @@ class Stream:
 
     def late(self, minute: int, code: int, many: int) -> None:
         """Count records of an earlier minute: in its own windows if they are still kept."""
-        self._attempted(code, many)
-        self._past.clear()
-        self._rows.clear()
-        if minute in self._over:
-            self._over[minute][code] += many
-            return
-        if minute > self.minute - KEPT_MINUTES:
-            self.minutes.setdefault(minute, [0] * WIDTH)[code] += many
-        alone = [0] * WIDTH
-        alone[code] = many
-        self._fold({minute: alone})
-
-    def _attempted(self, code: int, many: int) -> None:
         if self.walked and _IS_FIRST[code]:
             self.firsts += many
             if code in self.moved:
                 self.moved[code].events += many
+        self._past.clear()
+        self._rows.clear()
+        if minute > self.minute - KEPT_MINUTES:
+            self.minutes.setdefault(minute, [0] * WIDTH)[code] += many
+        if minute // 60 < self.minute // 60:  # its hour has been added up
+            alone = [0] * WIDTH
+            alone[code] = many
+            self._add(minute // 60, alone)
+            if code in _DELIVERIES:
+                self.delivered[minute // 10] = self.delivered.get(minute // 10, 0) + many
 
-    def _settle(self) -> None:
-        """Add the minutes that are over to hours and days: all at once, which costs little more than one."""
-        if self._over:
-            self._fold(self._over)
-            self._over.clear()
+    def _fold(self, hour: range) -> None:
+        """Make the minutes of an hour part of it, of its day and of their cohorts."""
+        self._add(hour[0] // 60, self.total(hour))
+        for cohort, many in self._cohorts(hour).items():
+            self.delivered[cohort] = self.delivered.get(cohort, 0) + many
 
-    def _fold(self, minutes: Mapping[int, Vector]) -> None:
-        """Add minutes of one hour to it, to its day and to their cohorts."""
-        minute = next(iter(minutes))
-        added = _sum(minutes.values())
-        hour = self.hours.get(minute // 60)
-        self.hours[minute // 60] = _sum([hour, added]) if hour else added
-        if firsts := _firsts(added):
-            self.days[minute // 1440] = self.days.get(minute // 1440, 0) + firsts
-        for at, vector in minutes.items():
-            if accepted := vector[DELIVERED] + vector[DELIVERED + 1]:
-                self.delivered[at // 10] = self.delivered.get(at // 10, 0) + accepted
+    def _add(self, at: int, added: Vector) -> None:
+        if any(added):
+            hour = self.hours.get(at)
+            self.hours[at] = _sum([hour, added]) if hour else added
+            if firsts := _firsts(added):
+                self.days[at // 24] = self.days.get(at // 24, 0) + firsts
+
+    def _cohorts(self, minutes: range) -> dict[int, int]:
+        """What was delivered in these minutes, by tens of minutes."""
+        found: dict[int, int] = {}
+        for at, many in _kept(self.accepted, minutes):
+            found[at // 10] = found.get(at // 10, 0) + many
+        for at, vector in _kept(self.minutes, minutes):
+            if many := vector[DELIVERED] + vector[DELIVERED + 1]:
+                found[at // 10] = found.get(at // 10, 0) + many
+        return found
+
+    def _open_hour(self, end: int) -> range:
+        """The minutes of the open hour before `end`."""
+        return range(self.minute // 60 * 60, end)
 
     def relevel(self) -> None:
         """Move the walks to the level of the stream's volume: trailing 30 days, or what is planned if that is more."""
-        self._settle()
-        volume = max(sum(self.days.values()) + _firsts(self.now), self.planned)
+        volume = sum(self.days.values()) + _firsts(self.total(self._open_hour(self.minute + 1)))
+        volume = max(volume, self.planned)
         for signal, walk in self.walks.items():
             walk.move(level_of(signal, volume))
         self.complaints.move(level_of(Signal.COMPLAINT, volume))
@@ -222,12 +239,12 @@ class Stream:
         return self.complaints.up(self._ripe(second, median_s))
 
     def _ripe(self, second: int, median_s: float) -> float:
-        self._settle()
         due = float(self.complaints.gone)
-        for cohort, count in self.delivered.items():
-            age = second - (cohort * 600 + 300)
-            if age > 0:
-                due += count / (1 + (median_s / age) ** LATENESS)
+        for cohorts in (self.delivered, self._cohorts(self._open_hour(self.minute))):
+            for cohort, count in cohorts.items():
+                age = second - (cohort * 600 + 300)
+                if age > 0:
+                    due += count / (1 + (median_s / age) ** LATENESS)
         return due
 
     def statistic(self, signal: Signal) -> int:
@@ -240,6 +257,11 @@ class Stream:
     def alarm(self, signal: Signal) -> Cusum:
         """The level in force."""
         return self.complaints.level if signal is Signal.COMPLAINT else self.walks[signal].level
+
+    def may_alarm(self, signal: Signal) -> bool:
+        """Whether S may stand at the alarm: S at the last event does, and what passed since then lowers it only."""
+        walk = self.complaints if signal is Signal.COMPLAINT else self.walks.get(signal)
+        return walk is not None and max(walk.s, walk.peak) >= walk.level.alarm
 
     def looked(self) -> None:
         for walk in self.walks.values():
@@ -267,27 +289,46 @@ class Stream:
         first = minute // 60 - seconds // 3600
         return self._with_now(self._hours_after(first), self.minute // 60 > first)
 
+    def events(self, signal: Signal, seconds: int, minute: int) -> int:
+        """x alone of `inside`, of at most an hour; for signals of which no delivery is an event."""
+        events, minutes = _ADDERS[signal][1], self.minutes
+        return sum([events(minutes[at]) for at in range(minute - seconds // 60 + 1, minute + 1) if at in minutes])
+
+    def since(self, minute: int) -> Vector:
+        """Counts by code in the minutes after `minute`; more than an hour back, in the hours after its own."""
+        if minute >= self.minute - KEPT_MINUTES:
+            return self._with_now(self._minutes_after(minute), self.minute > minute)
+        return self._with_now(self._hours_after(minute // 60), self.minute // 60 > minute // 60)
+
+    def total(self, minutes: range) -> Vector:
+        """Counts by code in these minutes, as far as they are kept."""
+        found = _sum([vector for _, vector in _kept(self.minutes, minutes)])
+        found[DELIVERED] += sum([many for _, many in _kept(self.accepted, minutes)])
+        return found
+
     def _with_now(self, past: Vector, current: bool) -> Vector:
-        return list(map(add, past, self.now)) if current else past
+        if not current:
+            return past
+        found = past[:] if self.now is None else list(map(add, past, self.now))
+        found[DELIVERED] += self.accepted.get(self.minute, 0)
+        return found
 
     def _minutes_after(self, first: int) -> Vector:
         """The minutes after `first`, without the current one. Known until the next minute begins: many ask."""
         found = self._past.get((60, first))
         if found is None:
-            minutes, span = self.minutes, range(first + 1, self.minute)
-            if len(span) < len(minutes):
-                vectors = [minutes[at] for at in span if at in minutes]
-            else:
-                vectors = [vector for at, vector in minutes.items() if at > first and at != self.minute]
-            found = self._keep((60, first), _sum(vectors))
+            oldest = max(first + 1, self.minute - KEPT_MINUTES - CHARTED)
+            found = self._keep((60, first), self.total(range(oldest, self.minute)))
         return found
 
     def _hours_after(self, first: int) -> Vector:
         """The same of hours; what is over of the current one is among them."""
         found = self._past.get((3600, first))
         if found is None:
-            self._settle()
-            found = self._keep((3600, first), _sum([vector for at, vector in self.hours.items() if at > first]))
+            hours = [vector for at, vector in self.hours.items() if at > first]
+            if self.minute // 60 > first:
+                hours.append(self.total(self._open_hour(self.minute)))
+            found = self._keep((3600, first), _sum(hours))
         return found
 
     def _keep(self, key: tuple[int, int], found: Vector) -> Vector:
@@ -296,28 +337,23 @@ class Stream:
         self._past[key] = found
         return found
 
-    def since(self, minute: int) -> Vector:
-        """Counts by code in the minutes after `minute`; more than an hour back, in the hours after its own."""
-        if minute >= self.minute - KEPT_MINUTES:
-            return self._with_now(self._minutes_after(minute), self.minute > minute)
-        return self._with_now(self._hours_after(minute // 60), self.minute // 60 > minute // 60)
-
-    def total(self, minutes: Iterable[int]) -> Vector:
-        """Counts by code in these minutes, as far as they are kept."""
-        return _sum([self.minutes[minute] for minute in minutes if minute in self.minutes])
+    def sums(self) -> tuple[dict[int, Vector], dict[int, int]]:
+        """Counts by code in each hour that is kept, and first attempts in each day, the newest minute included."""
+        hours, days = dict(self.hours), dict(self.days)
+        if self.minute >= 0:
+            at, within = self.minute // 60, self.total(self._open_hour(self.minute + 1))
+            hours[at] = _sum([hours[at], within]) if at in hours else within
+            days[at // 24] = days.get(at // 24, 0) + _firsts(within)
+        return hours, days
 
     # -- keeping
 
     def state(self) -> dict[str, Any]:
         """Everything, as plain values for JSON."""
-        self._settle()
-        hours = {hour: list(vector) for hour, vector in self.hours.items()}
-        days, delivered = dict(self.days), dict(self.delivered)
-        if self.minute >= 0:
-            hours[self.minute // 60] = _sum([hours.get(self.minute // 60, [0] * WIDTH), self.now])
-            days[self.minute // 1440] = days.get(self.minute // 1440, 0) + _firsts(self.now)
-            cohort = self.minute // 10
-            delivered[cohort] = delivered.get(cohort, 0) + self.now[DELIVERED] + self.now[DELIVERED + 1]
+        hours, days = self.sums()
+        delivered = dict(self.delivered)
+        for cohort, many in self._cohorts(self._open_hour(self.minute + 1)).items():
+            delivered[cohort] = delivered.get(cohort, 0) + many
         rare, oldest = self.complaints, self.minute - KEPT_MINUTES - CHARTED
         return {
             "minute": self.minute,
@@ -338,13 +374,16 @@ class Stream:
         if len(known) > 2 * KEPT_MINUTES:
             known.clear()
         rows = []
-        for at in sorted(self.minutes):
+        for at in sorted(self.minutes.keys() | self.accepted.keys()):
             if at >= oldest:
-                row = known.get(at) or _row(at, self.minutes[at])
+                row = known.get(at) or self._minute_row(at)
                 if at != self.minute:
                     known[at] = row
                 rows.append(row)
         return rows
+
+    def _minute_row(self, at: int) -> list[int]:
+        return _row(at, self.total(range(at, at + 1))) if at in self.minutes else [at, DELIVERED, self.accepted[at]]
 
     @classmethod
     def from_state(cls, scope: tuple[str, str, str], state: Mapping[str, Any], walked: bool) -> "Stream":
@@ -355,13 +394,14 @@ class Stream:
         stream.hours = _vectors(state["hours"])
         stream.days = {int(at): int(n) for at, n in state["days"]}
         stream.delivered = {int(at): int(n) for at, n in state["delivered"]}
-        if stream.minute >= 0:  # the current minute is not part of the sums
-            stream.now = stream.minutes.setdefault(stream.minute, [0] * WIDTH)
-            hour = stream.hours[stream.minute // 60]
-            for code, count in enumerate(stream.now):
-                hour[code] -= count
-            stream.days[stream.minute // 1440] -= _firsts(stream.now)
-            stream.delivered[stream.minute // 10] -= stream.now[DELIVERED] + stream.now[DELIVERED + 1]
+        if stream.minute >= 0:  # the open hour is not part of the sums
+            at, minutes = stream.minute // 60, stream._open_hour(stream.minute + 1)
+            within = stream.total(minutes)
+            stream.hours[at] = list(map(sub, stream.hours[at], within))
+            stream.days[at // 24] -= _firsts(within)
+            for cohort, many in stream._cohorts(minutes).items():
+                stream.delivered[cohort] -= many
+            stream.now = stream.minutes.get(stream.minute)
         for name, (s, since, volume) in state["walks"].items():
             walk = stream.walks[Signal(name)]
             walk.level, walk.s, walk.quiet = level_of(Signal(name), volume), int(s), -int(since)
@@ -380,24 +420,33 @@ def count(streams: Iterable[Stream], minute: int, code: int, many: int = 1) -> N
                 stream.late(minute, code, many)
                 continue
             stream.turn(minute)
-        stream.now[code] += many
+        now = stream.now or stream.vector()
+        now[code] += many
         if first and stream.walked:
             stream.firsts += many
             if code in stream.moved:
                 stream.moved[code].events += many
 
 
-def deliver(waiting: Mapping[Stream, int], minute: int, code: int) -> None:
-    """Count deliveries at many streams: the same as to `count` them, with less ado. `code` is one of theirs."""
+def deliver(waiting: Mapping[Stream, int], minute: int) -> None:
+    """Count first attempts that were delivered, at many streams: the same as to `count` them, with less ado."""
     for stream, many in waiting.items():
         if stream.minute != minute:
             if minute < stream.minute:
-                stream.late(minute, code, many)
+                stream.late(minute, DELIVERED, many)
                 continue
             stream.turn(minute)
-        stream.now[code] += many
-        if code == DELIVERED:
-            stream.firsts += many
+            stream.accepted[minute] = many
+        else:
+            stream.accepted[minute] = stream.accepted.get(minute, 0) + many
+        stream.firsts += many
+
+
+def _kept(kept: Mapping[int, _Value], minutes: range) -> list[tuple[int, _Value]]:
+    """What is kept of these minutes."""
+    if len(minutes) < len(kept):
+        return [(at, kept[at]) for at in minutes if at in kept]
+    return [one for one in kept.items() if one[0] in minutes]
 
 
 def _sum(vectors: Collection[Vector]) -> Vector:

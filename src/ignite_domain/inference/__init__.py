@@ -6,7 +6,12 @@ Decides nothing about mail. What the product itself does not call lives in `refe
 from ignite_domain.inference.assignment import assignment_bucket
 from ignite_domain.inference.balance import srm_chi_square
 from ignite_domain.inference.cusum import block_cusum_arl, lattice_cusum, lattice_cusum_arl, lattice_cusum_limit
-from ignite_domain.inference.intervals import clopper_pearson, wilson_interval, wilson_lower
+from ignite_domain.inference.intervals import (
+    clopper_pearson,
+    is_surely_below,
+    wilson_interval,
+    wilson_lower,
+)
 from ignite_domain.inference.posteriors import (
     expected_loss_choose_b,
     gamma_poisson_tail,
@@ -41,6 +46,7 @@ __all__ = [
     "expected_loss_choose_b",
     "gamma_poisson_tail",
     "holm_adjust",
+    "is_surely_below",
     "lattice_cusum",
     "lattice_cusum_arl",
     "lattice_cusum_limit",

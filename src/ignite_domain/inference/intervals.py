@@ -48,3 +48,9 @@ def clopper_pearson(x: int, n: int, confidence: float = 0.95, sides: int = 2) ->
     low = 0.0 if x == 0 else solve(lambda p: beta_cdf(p, x, n - x + 1), tail)
     high = 1.0 if x == n else solve(lambda p: beta_cdf(p, x + 1, n - x), 1 - tail)
     return [low, high]
+
+
+def is_surely_below(x: int, n: int, bound: float, confidence: float = 0.95) -> bool:
+    """Whether the one-sided upper end of `clopper_pearson` lies below `bound`, without searching for it."""
+    _check(x, n)
+    return x < bound * n and beta_cdf(bound, x + 1, n - x) > confidence

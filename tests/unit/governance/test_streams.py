@@ -13,7 +13,7 @@ from governance_streams import START, outcome, steady
 from ignite_domain.governance.alarms import level_of
 from ignite_domain.governance.ports import StoredSignal
 from ignite_domain.governance.signals import Outcome, OutcomeKind, SignalProcessor
-from ignite_domain.governance.streams import Stream, count
+from ignite_domain.governance.streams import Stream, count, deliver
 from ignite_domain.governance.walks import ComplaintWalk
 from ignite_domain.governance.words import Signal
 from ignite_domain.inference import lattice_cusum
@@ -186,8 +186,7 @@ def test_a_peak_within_a_step_is_seen_once() -> None:
 @pytest.mark.parametrize("volume", [36_000, 360_001, 1_000_000, 1_440_000, 1_440_001, 5_000_000])
 def test_a_restart_changes_no_level_and_no_s(volume: int) -> None:
     stream = Stream(GMAIL, walked=True)
-    stream.turn(0)
-    stream.now[0] = volume
+    deliver({stream: volume}, 0)
     stream.turn(1440)
     stream.walks[Signal.BOUNCE].s = 150
     again = Stream.from_state(GMAIL, json.loads(json.dumps(stream.state())), walked=True)
@@ -207,8 +206,7 @@ def test_a_streams_level_follows_its_volume_and_s_keeps_its_share_of_the_way() -
     assert signals.statistic(*GMAIL, Signal.BOUNCE) == 93  # 76 x 252 / 206 = 92.97
     stream = Stream(GMAIL, walked=True)
     for day in range(40):
-        stream.turn(day * 1440)
-        stream.now[0] = 2_000
+        deliver({stream: 2_000}, day * 1440)
     stream.turn(40 * 1440)
     # thirty days of 2,000 lie in the window
     assert sum(stream.days.values()) <= 60_000

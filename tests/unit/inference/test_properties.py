@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from ignite_domain import inference
@@ -43,6 +43,16 @@ def test_an_interval_lies_in_0_to_1_holds_the_share_and_grows_with_confidence(
         assert 0 <= wider[0] <= low + 1e-12
         assert low - 1e-12 <= x / n <= high + 1e-12
         assert high - 1e-12 <= wider[1] <= 1
+
+
+@given(counts, st.floats(0.001, 0.999))
+def test_a_share_is_surely_below_a_bound_where_the_exact_interval_ends_below_it(
+    count: tuple[int, int], bound: float
+) -> None:
+    x, n = count
+    upper = inference.clopper_pearson(x, n, sides=1)[1]
+    assume(abs(upper - bound) > 1e-9)
+    assert inference.is_surely_below(x, n, bound) is (upper < bound)
 
 
 @given(counts)
