@@ -19,7 +19,7 @@ REJECTS_SHOWN: Final = 200
 MARKS_SHOWN: Final = 120
 """Decisions marked in one chart; the table has all."""
 _SIGNAL_OF: Final = {rule.name: rule.signal for rule in RULES}
-_CALLED: Final = {"att": "AT&amp;T", "host": "whole host"}
+_CALLED: Final = {isp.value: escape(isp.shown) for isp in Isp} | {"host": "whole host"}
 _WORDS: Final = {
     Signal.BOUNCE: "dead addresses",
     Signal.DEFERRAL: "deferrals",
@@ -244,7 +244,7 @@ def _name(label: str) -> str:
 
 def called(label: str) -> str:
     """A provider as people call it."""
-    return _CALLED.get(label, _name(label).capitalize())
+    return _CALLED.get(label, "elsewhere")
 
 
 def _span(seconds: int) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ignite_app.backtest.run import Result, reason_of, stamp_of
 from ignite_domain.governance.book import Entry, Tally
-from ignite_domain.governance.words import Action, Decision
+from ignite_domain.governance.words import Action, Decision, TargetType
 from ignite_domain.isps import Isp
 
 SHOWN_REJECTS = 20
@@ -26,9 +26,16 @@ def lines_of(result: Result) -> Iterator[str]:
 
 def _decision(entry: Entry) -> str:
     one = entry.decision
-    who = f"{one.isp.value if one.isp else 'host'} {one.agent.value}"
-    what = f"{action_of(one)} {one.target_type.value} {one.target}"
+    who = f"{one.isp.shown if one.isp else 'host'} {one.agent.value}"
+    what = f"{action_of(one).replace('_', ' ')} {target_of(one)}"
     return f"{one.at:%Y-%m-%d %H:%M:%S}  {who:20} {what}: {reason_of(entry)} [{one.rule}]"
+
+
+def target_of(one: Decision) -> str:
+    """What a decision is about; a provider or the host by its name."""
+    if one.target_type is TargetType.ISP and one.isp:
+        return one.isp.shown
+    return "the whole host" if one.target_type is TargetType.HOST else f"{one.target_type.value} {one.target}"
 
 
 def action_of(one: Decision) -> str:
@@ -60,9 +67,9 @@ def _summary(result: Result) -> Iterator[str]:
         kinds[entry.decision.action.value] = kinds.get(entry.decision.action.value, 0) + 1
     what = ", ".join(f"{count} {action}" for action, count in sorted(kinds.items())) or "none"
     yield f"{counted.records:,} records; {len(result.decisions)} decisions: {what}"
-    for label in [*(isp.value for isp in Isp), ""]:
+    for label, name in [*((isp.value, isp.shown) for isp in Isp), ("", "elsewhere")]:
         if tally := result.totals.outcomes.get(label):
-            yield f"  {label or 'elsewhere':10} {in_words(tally)}"
+            yield f"  {name:10} {in_words(tally)}"
     dead = sum(result.totals.dead.values())
     if dead:
         yield f"{dead:,} bounces say that the address is dead for good; with a send ledger their people are suppressed"

@@ -19,6 +19,9 @@ from ignite_app.backtest.run import backtest, period_of, report
 from ignite_app.backtest.timeline import lines_of
 from ignite_app.simulator.isps import REPLIES
 from ignite_domain.errors import BadInput
+from ignite_domain.governance.book import Book
+from ignite_domain.governance.judging import Governance, Wrong
+from ignite_domain.governance.orchestrator import Settled
 
 HEADER = "type,timeLogged,timeQueued,orig,rcpt,dsnStatus,dsnDiag,dsnMta,dlvSourceIp,jobId,envId,queue"
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -204,6 +207,27 @@ def test_a_lifetime_ends_in_a_probe_that_recorded_outcomes_judge(tmp_path: Path)
     assert (throttle.tally.delivered, throttle.tally.deferred) == (10, 0)
 
 
+class Counting(Governance):
+    """The judge that ships; counts how often it is asked."""
+
+    asked = 0
+
+    def look(self, now: datetime, wrong: Wrong, book: Book) -> Settled:
+        self.asked += 1
+        return super().look(now, wrong, book)
+
+
+def test_while_a_probe_waits_for_its_mail_other_providers_mail_makes_nobody_look(tmp_path: Path) -> None:
+    """Ten seconds with deferrals, the end of a throttle, and a word every twenty minutes that a probe has seen nothing:
+    not the 3,600 seconds in which a provider that is well takes mail."""
+    lines = [line(n, START + timedelta(seconds=30 * n), "t", BUSY) for n in range(10)]
+    lines += [line(200 + n, START + timedelta(minutes=30, seconds=2 * n), domain="yahoo.com") for n in range(3600)]
+    judge = Counting()
+    result = backtest([written(tmp_path / "a.csv", lines)], judge=judge)
+    assert [entry.decision.action.value for entry in result.decisions] == ["throttle", "probe"]
+    assert judge.asked < 30
+
+
 def test_a_lifetime_does_not_end_before_the_wait_that_two_recipients_were_told_is_over(tmp_path: Path) -> None:
     """The same with an hour's wait: the last but one of the ten was told at 4:00."""
     wait = ("4.3.2", "421 4.3.2 Load average too high - try again in 1 hour")
@@ -310,7 +334,7 @@ def test_the_timeline_tells_what_became_of_the_mail(tmp_path: Path) -> None:
     assert sum("delivered" in one and one.startswith("    ") for one in told) == sum(
         entry.decision.action.value != "release" for entry in result.decisions
     )
-    assert any(one.startswith("  gmail") for one in told)
+    assert any(one.startswith("  Gmail") for one in told)
 
 
 def test_masking_before_the_memo_never_changes_what_a_reply_means() -> None:
