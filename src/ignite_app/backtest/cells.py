@@ -24,13 +24,13 @@ def cells_of(text: str, width: int) -> list[str] | None:
         text = text.replace("\r\n", "\n")
         if "\r" in text:
             return None
+    quoted, outside = 0, [""]
     if QUOTED in text:
         pieces = text.split(QUOTED)
         outside = pieces[::2]
-        if not len(pieces) & 1 or not _EDGES.issuperset([piece[:1] for piece in outside[1:]]):
+        if not len(pieces) & 1:
             return None
-        if not _EDGES.issuperset([piece[-1:] for piece in outside[:-1]]):
-            return None
+        quoted = len(outside) - 1
         text = QUOTED.join(outside)
         if text.count("\n") != lines:
             return None
@@ -38,7 +38,16 @@ def cells_of(text: str, width: int) -> list[str] | None:
     cells.pop()  # behind the last line's end
     if len(cells) != lines * (width + 1) or cells[width :: width + 1].count("\n") != lines:
         return None
+    if cells.count(QUOTED) != quoted and not _are_whole(outside):
+        return None
     return cells
+
+
+def _are_whole(outside: list[str]) -> bool:
+    """Whether what was quoted is a whole cell each time, for what stands between it."""
+    return _EDGES.issuperset([piece[:1] for piece in outside[1:]]) and _EDGES.issuperset(
+        [piece[-1:] for piece in outside[:-1]]
+    )
 
 
 def read_cells(lines: list[str], width: int) -> list[str] | None:

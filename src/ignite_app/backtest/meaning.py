@@ -24,6 +24,8 @@ from ignite_domain.governance.replies import classify, provider_of
 from ignite_domain.governance.signals import OutcomeKind, Where
 
 MEMO: Final = 50_000
+TIMES_KEPT: Final = 20_000
+_SIXTY: Final = tuple(f"{second:02}" for second in range(60))
 _SOMEBODY: Final = "somebody@somewhere.example"
 _SOME_IP: Final = "192.0.2.1"
 _SERIAL: Final = re.compile(r"\b(?=[A-Fa-f]*\d)[0-9A-Fa-f]{7,}\b")
@@ -41,12 +43,26 @@ def _seconds_of(text: str) -> int:
 
 
 class _Times(dict[str, int]):
-    """Seconds of times that have been met; another one is read."""
+    """Seconds of times that have been met; another one is read. Where two seconds of a minute are asked for, all others
+    will be, as logs are in order: they are put down at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._begun: set[str] = set()  # minutes of which one second has been read, as "2026-03-01 12:34:+0000"
 
     def __missing__(self, text: str) -> int:
-        if len(self) > MEMO:
+        if len(self) > TIMES_KEPT:
             self.clear()
+            self._begun.clear()
         found = self[text] = _seconds_of(text)
+        second = text[17:19]
+        if len(text) == 24 and found >= 0 and second in _SIXTY:
+            before, behind = text[:17], text[19:]
+            minute = before + behind
+            if minute in self._begun:
+                begin = found - int(second)
+                self.update(zip([before + one + behind for one in _SIXTY], range(begin, begin + 60), strict=True))
+            self._begun.add(minute)
         return found
 
 

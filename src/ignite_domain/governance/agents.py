@@ -6,6 +6,7 @@ provider), and why. It never looks at other agents; `orchestrator` settles what 
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import attrs
@@ -85,9 +86,10 @@ class Agent:
 
     kind: AgentKind
     isp: Isp | None
+    label: str = attrs.field(init=False, eq=False, repr=False)  # asked for at every record that something happened in
 
-    @property
-    def label(self) -> str:
+    @label.default
+    def _label(self) -> str:
         return self.isp.value if self.isp else HOST
 
     def evaluate(self, view: View) -> list[Decision]:
@@ -95,14 +97,16 @@ class Agent:
         for rule in view.rules[self.kind]:
             if (rule.scope is Scope.HOST) is not (self.isp is None):
                 continue
-            found = [finding for scope in self._scopes(rule, view) if (finding := self._look(rule, scope, view))]
+            look = self.test_of(rule)
+            found = [finding for scope in self._scopes(rule, view) if (finding := look(scope, view))]
             if found and (wishes := self._attribute(rule, found, view)):
                 return wishes
         return []
 
-    def finds(self, rule: Rule, scope: str, view: View) -> bool:
-        """Whether a rule's evidence holds at an address, job or the provider, whoever is to blame for it."""
-        return self._look(rule, scope, view) is not None
+    def test_of(self, rule: Rule) -> Callable[[str, View], Finding | None]:
+        """What looks at an address, job or the provider for a rule's evidence, whoever is to blame for it."""
+        scope_type = "ip" if rule.scope is Scope.COLD else rule.scope.value
+        return partial(_TESTS[rule.test], rule, self.label, scope_type)
 
     def quiet_state(self, view: View) -> tuple[str, str]:
         """State and reason of an agent that wishes nothing: what it looks at, and how much of it there is."""
@@ -149,10 +153,6 @@ class Agent:
                 return view.signals.scopes(self.label, "ip")
             case Scope.JOB:
                 return view.signals.scopes(self.label, "job")
-
-    def _look(self, rule: Rule, scope: str, view: View) -> Finding | None:
-        scope_type = "ip" if rule.scope is Scope.COLD else rule.scope.value
-        return _TESTS[rule.test](rule, self.label, scope_type, scope, view)
 
     def _attribute(self, rule: Rule, found: list[Finding], view: View) -> list[Decision]:
         """One address or job: that one. Most of them together: the provider, and nobody is quarantined."""

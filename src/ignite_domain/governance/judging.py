@@ -6,12 +6,11 @@ follows from it in `orchestrator`; when to ask at all is the replay's business.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Final, Protocol
 
 import attrs
 
-from ignite_domain.governance.agents import HOST_WATCH, Agent, View, all_agents
+from ignite_domain.governance.agents import HOST_WATCH, Agent, Finding, View, all_agents
 from ignite_domain.governance.book import Book
 from ignite_domain.governance.orchestrator import Orchestrator, Settled
 from ignite_domain.governance.rules import BY_AGENT, Rule, Scope
@@ -23,7 +22,7 @@ PRUNE_EVERY_S: Final = 6 * 3600
 NOTHING: Final = Settled()
 _ISPS: Final[Mapping[str, Isp | None]] = {isp.value: isp for isp in Isp} | {"": None}
 
-Look = Callable[[str, View], bool]
+Look = Callable[[str, View], Finding | None]
 
 
 @attrs.define
@@ -110,7 +109,7 @@ class Governance:
         if agent.isp is not isp:
             return []
         rules = [rule for rule in self._rules.get(agent.kind, ()) if (rule.scope is Scope.HOST) is (isp is None)]
-        return [(rule.scope, partial(agent.finds, rule)) for rule in rules if not _wakes(rule).isdisjoint(what)]
+        return [(rule.scope, agent.test_of(rule)) for rule in rules if not _wakes(rule).isdisjoint(what)]
 
     def turn(self, minute: datetime, book: Book) -> Settled:
         if int(minute.timestamp()) % PRUNE_EVERY_S == 0:

@@ -231,6 +231,7 @@ class SignalProcessor:
         self._streams: dict[Scope, Stream] = {}
         self._cells = _Cells(self._cell)
         self._minute = -1
+        self._asked, self._asked_minute = datetime.min, 0
         self._firsts: Counter[Stream] = Counter()
         self._again: Counter[Stream] = Counter()
         self._said: dict[Scope, dict[str, Told]] = {}  # scope -> replies seen there, by rule
@@ -448,10 +449,16 @@ class SignalProcessor:
             self._settle_at((stream,))
         return stream
 
+    def _minute_of(self, now: datetime) -> int:
+        """The minute of an instant; the same one is asked for by every rule that looks."""
+        if now is not self._asked:
+            self._asked, self._asked_minute = now, _minute(now)
+        return self._asked_minute
+
     def seen(self, isp: str, scope_type: str, scope: str, signal: Signal, seconds: int, now: datetime) -> Seen:
         """n and x in the last `seconds` before `now`: in whole minutes up to an hour, above in whole hours up to 24."""
         stream = self._stream(isp, scope_type, scope)
-        return figures(stream.inside(seconds, _minute(now)), signal) if stream else Seen()
+        return figures(stream.inside(seconds, self._minute_of(now)), signal) if stream else Seen()
 
     def since(self, isp: str, scope_type: str, scope: str, signal: Signal, at: datetime) -> Seen:
         """n and x in whole minutes after the one of `at`; more than an hour back, in whole hours after its own."""
@@ -473,7 +480,7 @@ class SignalProcessor:
         if seconds > KEPT_MINUTES * 60 or DELIVERED in COUNTED[signal][1]:
             return self.seen(isp, scope_type, scope, signal, seconds, now).x
         stream = self._streams.get((isp, scope_type, scope))
-        return stream.events(signal, seconds, _minute(now)) if stream else 0
+        return stream.events(signal, seconds, self._minute_of(now)) if stream else 0
 
     def may_alarm(self, isp: str, scope_type: str, scope: str, signal: Signal) -> bool:
         """False if the CUSUM is surely below its alarm: only then is there nothing to look at."""
