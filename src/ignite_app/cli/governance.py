@@ -58,8 +58,8 @@ def simulate(
     """The scoreboard: alarms, rates, incidents and whole days of a twin, against the rules in use elsewhere.
 
     --quick takes about a minute on two idle cores and leaves rare events open; the whole takes under half an
-    hour, --ablations (each constant of deciding at half and at one and a half) as long again. --worlds is the folder of the fixed
-    worlds, by default that of a checkout; they need numpy. Exits 1 if a target is missed.
+    hour, --ablations (each constant of deciding at half and at one and a half) as long again. --worlds is the
+    folder of the fixed worlds, by default that of a checkout; they need numpy. Exits 1 if a target is missed.
     """
     from ignite_app.scoreboard.run import FULL, QUICK, governance, lines
 

@@ -310,12 +310,16 @@ def _but_the_worst(signals: SignalProcessor, since: datetime) -> Seen:
 
 
 def _begin_afresh(undone: Decision, signals: SignalProcessor) -> None:
-    """Reset the alarms at what is released, at the provider, and, if that is released, at all that is in it."""
+    """Reset the alarms at what is released, at the provider, and, if that is released, at all that is in it. A job
+    stood still everywhere: what another provider's alarm knows of it is from before."""
     scope = scope_of(undone)
     label = scope[0]
     signals.reset(*scope)
     if label == HOST:
         return
+    if undone.target_type is TargetType.JOB:
+        for other in (*(isp.value for isp in Isp), ELSEWHERE):
+            signals.reset(other, "job", undone.target)
     signals.reset(label, "isp", label)
     if scope[1] == "isp":
         for kind in ("ip", "job"):

@@ -10,7 +10,7 @@ from ignite_domain.governance.recovery import sprt, way_back
 from ignite_domain.governance.signals import OutcomeKind, SignalProcessor
 from ignite_domain.governance.steering import Steering
 from ignite_domain.governance.streams import Seen
-from ignite_domain.governance.words import Action, AgentKind, Decision, DecisionStatus, TargetType
+from ignite_domain.governance.words import Action, AgentKind, Decision, DecisionStatus, Signal, TargetType
 from ignite_domain.isps import Isp
 
 MINUTE = timedelta(minutes=1)
@@ -87,3 +87,21 @@ def test_a_halt_of_a_brand_in_anothers_queues_is_judged_by_the_same_outcomes_as_
         bad = any(one.decision_id == 1 and "held twice as long" in one.note for one in back.changes)
         assert bad is (sprt(Seen(of, wrong)) == "bad")
     assert said[0] == said[1]
+
+
+def test_a_released_job_begins_afresh_at_every_provider_since_it_stood_still_everywhere() -> None:
+    """Yahoo's agent paused it; what Microsoft's alarm had seen by then would pause it again at once."""
+    pause = attrs.evolve(HALT, isp=Isp.YAHOO, action=Action.PAUSE_JOB, target_type=TargetType.JOB, target="c1")
+    probe = attrs.evolve(PROBE, isp=Isp.YAHOO, target_type=TargetType.JOB, target="c1")
+    signals = SignalProcessor()
+    before = [
+        outcome(n, START - 61 * MINUTE, OutcomeKind.BOUNCED, isp=isp, address_fault=True, reply_kind="invalid")
+        for n, isp in enumerate([Isp.YAHOO, Isp.MICROSOFT] * 11)
+    ]
+    signals.observe(before)
+    alarms = [(isp, "job", "c1", Signal.BOUNCE) for isp in ("yahoo", "microsoft")]
+    assert [signals.statistic(*one) for one in alarms] == [209, 209]  # 11 × 19, above 206
+    signals.observe([outcome(100 + n, START + (1 + n) * MINUTE, isp=Isp.YAHOO) for n in range(10)])
+    back = way_back([pause, probe], signals, NOW + 2 * MINUTE, Steering(), NOW, 10 * MINUTE)
+    assert [(one.action, note) for one, note in back.decisions] == [(Action.RELEASE, "")]
+    assert [signals.statistic(*one) for one in alarms] == [0, 0]
