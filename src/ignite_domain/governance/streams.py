@@ -112,7 +112,19 @@ class Stream:
     """
 
     __slots__ = (
-        *("_past", "_rows", "accepted", "complaints", "days", "delivered", "firsts", "hours", "minute", "minutes"),
+        *(
+            "_over",
+            "_past",
+            "_rows",
+            "accepted",
+            "complaints",
+            "days",
+            "delivered",
+            "firsts",
+            "hours",
+            "minute",
+            "minutes",
+        ),
         *("moved", "now", "planned", "scope", "walked", "walks"),
     )
 
@@ -131,6 +143,7 @@ class Stream:
         self.walks = {signal: Walk(level_of(signal, 0)) for signal in WALKS} if walked else {}
         self.moved = {code: self.walks[signal] for code, signal in EVENT.items()} if walked else {}
         self.complaints = ComplaintWalk(level_of(Signal.COMPLAINT, 0))
+        self._over: tuple[Vector, dict[int, int]] | None = None  # what is over of the open hour, if somebody asked
         self._past: dict[tuple[int, int], Vector] = {}
         self._rows: dict[int, list[int]] = {}  # minutes that are over, as they are kept
 
@@ -139,7 +152,7 @@ class Stream:
     def turn(self, minute: int) -> None:
         """Begin minute `minute`, which is later than the last."""
         old, self.minute = self.minute, minute
-        self.now = None
+        self.now = self._over = None
         if self._past:
             self._past.clear()
         if old // 60 != minute // 60:
@@ -179,6 +192,7 @@ class Stream:
                 self.moved[code].events += many
         self._past.clear()
         self._rows.clear()
+        self._over = None
         if minute > self.minute - KEPT_MINUTES:
             self.minutes.setdefault(minute, [0] * WIDTH)[code] += many
         if minute // 60 < self.minute // 60:  # its hour has been added up
@@ -211,13 +225,23 @@ class Stream:
                 found[at // 10] = found.get(at // 10, 0) + many
         return found
 
-    def _open_hour(self, end: int) -> range:
-        """The minutes of the open hour before `end`."""
-        return range(self.minute // 60 * 60, end)
+    def _before_now(self) -> tuple[Vector, dict[int, int]]:
+        """Counts by code, and what was delivered by tens of minutes, in the minutes of the open hour that are over."""
+        if self._over is None:
+            minutes = range(self.minute // 60 * 60, self.minute)
+            self._over = self.total(minutes), self._cohorts(minutes)
+        return self._over
+
+    def _delivered(self) -> dict[int, int]:
+        """What was delivered in the open hour by tens of minutes, the newest minute included."""
+        found = dict(self._before_now()[1])
+        for cohort, many in self._cohorts(range(self.minute, self.minute + 1)).items():
+            found[cohort] = found.get(cohort, 0) + many
+        return found
 
     def relevel(self) -> None:
         """Move the walks to the level of the stream's volume: trailing 30 days, or what is planned if that is more."""
-        volume = sum(self.days.values()) + _firsts(self.total(self._open_hour(self.minute + 1)))
+        volume = sum(self.days.values()) + _firsts(self._with_now(self._before_now()[0], True))
         volume = max(volume, self.planned)
         for signal, walk in self.walks.items():
             walk.move(level_of(signal, volume))
@@ -240,7 +264,7 @@ class Stream:
 
     def _ripe(self, second: int, median_s: float) -> float:
         due = float(self.complaints.gone)
-        for cohorts in (self.delivered, self._cohorts(self._open_hour(self.minute))):
+        for cohorts in (self.delivered, self._before_now()[1]):
             for cohort, count in cohorts.items():
                 age = second - (cohort * 600 + 300)
                 if age > 0:
@@ -327,7 +351,7 @@ class Stream:
         if found is None:
             hours = [vector for at, vector in self.hours.items() if at > first]
             if self.minute // 60 > first:
-                hours.append(self.total(self._open_hour(self.minute)))
+                hours.append(self._before_now()[0])
             found = self._keep((3600, first), _sum(hours))
         return found
 
@@ -341,7 +365,7 @@ class Stream:
         """Counts by code in each hour that is kept, and first attempts in each day, the newest minute included."""
         hours, days = dict(self.hours), dict(self.days)
         if self.minute >= 0:
-            at, within = self.minute // 60, self.total(self._open_hour(self.minute + 1))
+            at, within = self.minute // 60, self._with_now(self._before_now()[0], True)
             hours[at] = _sum([hours[at], within]) if at in hours else within
             days[at // 24] = days.get(at // 24, 0) + _firsts(within)
         return hours, days
@@ -352,7 +376,7 @@ class Stream:
         """Everything, as plain values for JSON."""
         hours, days = self.sums()
         delivered = dict(self.delivered)
-        for cohort, many in self._cohorts(self._open_hour(self.minute + 1)).items():
+        for cohort, many in self._delivered().items():
             delivered[cohort] = delivered.get(cohort, 0) + many
         rare, oldest = self.complaints, self.minute - KEPT_MINUTES - CHARTED
         return {
@@ -395,13 +419,12 @@ class Stream:
         stream.days = {int(at): int(n) for at, n in state["days"]}
         stream.delivered = {int(at): int(n) for at, n in state["delivered"]}
         if stream.minute >= 0:  # the open hour is not part of the sums
-            at, minutes = stream.minute // 60, stream._open_hour(stream.minute + 1)
-            within = stream.total(minutes)
+            stream.now = stream.minutes.get(stream.minute)
+            at, within = stream.minute // 60, stream._with_now(stream._before_now()[0], True)
             stream.hours[at] = list(map(sub, stream.hours[at], within))
             stream.days[at // 24] -= _firsts(within)
-            for cohort, many in stream._cohorts(minutes).items():
+            for cohort, many in stream._delivered().items():
                 stream.delivered[cohort] -= many
-            stream.now = stream.minutes.get(stream.minute)
         for name, (s, since, volume) in state["walks"].items():
             walk = stream.walks[Signal(name)]
             walk.level, walk.s, walk.quiet = level_of(Signal(name), volume), int(s), -int(since)
