@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from ignite_domain.governance.signals import Outcome, OutcomeKind
+from ignite_domain.governance.observed import Outcome, OutcomeKind
 from ignite_domain.isps import Isp
 
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)

@@ -17,9 +17,10 @@ from ignite_app.http import isp_pages
 from ignite_app.http.app import HttpDeps, create_app
 from ignite_app.http.auth import Gatekeeper
 from ignite_app.settings import Secret
+from ignite_domain.governance.observed import OutcomeKind
 from ignite_domain.governance.ports import Step
 from ignite_domain.governance.rules import RULES, Rule
-from ignite_domain.governance.signals import OutcomeKind, SignalProcessor
+from ignite_domain.governance.signals import SignalProcessor
 from ignite_domain.governance.steering import Steering
 from ignite_domain.governance.words import Action, AgentKind, Decision, DecisionStatus, Mode, TargetType
 from ignite_domain.isps import Isp

@@ -13,8 +13,9 @@ from ignite_app.http import windows
 from ignite_app.http.app import HttpDeps, create_app
 from ignite_app.http.auth import Gatekeeper
 from ignite_app.settings import Secret
+from ignite_domain.governance.observed import OutcomeKind
 from ignite_domain.governance.ports import Step
-from ignite_domain.governance.signals import OutcomeKind, SignalProcessor
+from ignite_domain.governance.signals import SignalProcessor
 
 KEY = "key-of-ann-" + "k" * 20
 

@@ -11,6 +11,7 @@ from typing import Final
 from ignite_app.backtest.cells import QUOTED
 from ignite_domain.governance.accounting import parse_time
 from ignite_domain.governance.logged import NOTHING_SAID, Said
+from ignite_domain.governance.observed import OutcomeKind, Where
 from ignite_domain.governance.outcomes import (
     ADDRESS_KINDS,
     EXPIRY,
@@ -21,7 +22,6 @@ from ignite_domain.governance.outcomes import (
     meant_by,
 )
 from ignite_domain.governance.replies import classify, provider_of
-from ignite_domain.governance.signals import OutcomeKind, Where
 
 MEMO: Final = 50_000
 TIMES_KEPT: Final = 20_000

@@ -15,9 +15,9 @@ import attrs
 from ignite_domain.governance.book import Book
 from ignite_domain.governance.judging import Wrong
 from ignite_domain.governance.logged import BRAND
+from ignite_domain.governance.observed import Event, Note, Where
 from ignite_domain.governance.orchestrator import Settled
 from ignite_domain.governance.ports import StatusChange
-from ignite_domain.governance.signals import Event, Note, Where
 from ignite_domain.governance.streams import BOUNCED, COMPLAINED, DEAD, REFUSED
 from ignite_domain.governance.words import Action, AgentKind, Decision, DecisionStatus, Mode, TargetType
 from ignite_domain.isps import Isp

@@ -14,8 +14,9 @@ import attrs
 
 from ignite_app.scoreboard.constants import Constants
 from ignite_domain.governance.agents import HOST_WATCH, View, all_agents
+from ignite_domain.governance.observed import Outcome, OutcomeKind
 from ignite_domain.governance.orchestrator import Orchestrator
-from ignite_domain.governance.signals import Outcome, OutcomeKind, SignalProcessor
+from ignite_domain.governance.signals import SignalProcessor
 from ignite_domain.governance.words import STANDING, Action, Decision, Mode, TargetType
 from ignite_domain.isps import Isp
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 import attrs
 
 from ignite_app.scoreboard.incidents import IPS, JOBS, RESTRICTING, START, Looking, bad
-from ignite_domain.governance.signals import Outcome, OutcomeKind
+from ignite_domain.governance.observed import Outcome, OutcomeKind
 from ignite_domain.isps import Isp
 
 MINUTES: Final = 20

@@ -19,9 +19,9 @@ from ignite_app.scoreboard.twin.live import HEADER, MemoryStore
 from ignite_app.scoreboard.twin.texts import TEXTS, Text, Why
 from ignite_domain.governance.accounting import LineReader
 from ignite_domain.governance.gatherer import Gatherer
+from ignite_domain.governance.observed import Outcome, OutcomeKind
 from ignite_domain.governance.outcomes import hash_of
 from ignite_domain.governance.ports import FeedBatch, Position, SendFacts
-from ignite_domain.governance.signals import Outcome, OutcomeKind
 from ignite_domain.isps import Isp
 
 MINUTES: Final = 30

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 import attrs
 
 from ignite_domain.governance.logged import BOUNCED, COMPLAINED, DEFERRED, DELIVERED
+from ignite_domain.governance.observed import Where
 from ignite_domain.governance.orchestrator import REENTRY, Settled
 from ignite_domain.governance.recovery import LEVERS, scope_of
-from ignite_domain.governance.signals import ELSEWHERE, HOST, Where
+from ignite_domain.governance.signals import ELSEWHERE, HOST
 from ignite_domain.governance.words import Action, Decision, DecisionStatus, TargetType
 
 Place = tuple[str, str, str]

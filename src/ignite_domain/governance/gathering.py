@@ -18,6 +18,7 @@ from ignite_domain.events import EventType
 from ignite_domain.governance.accounting import AccountingRecord
 from ignite_domain.governance.deliveries import Deliveries
 from ignite_domain.governance.heard import Heard
+from ignite_domain.governance.observed import Accepted, Outcome, OutcomeKind, Where
 from ignite_domain.governance.outcomes import (
     EXPIRY,
     FIRST_ATTEMPT,
@@ -44,7 +45,6 @@ from ignite_domain.governance.ports import (
 )
 from ignite_domain.governance.replies import Reply, suppresses
 from ignite_domain.governance.rules import SUPPRESS_RULE
-from ignite_domain.governance.signals import Accepted, Outcome, OutcomeKind, Where
 from ignite_domain.governance.words import Action, AgentKind, Decision, DecisionStatus, TargetType
 from ignite_domain.isps import Isp
 

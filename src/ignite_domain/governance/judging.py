@@ -12,9 +12,10 @@ import attrs
 
 from ignite_domain.governance.agents import HOST_WATCH, Agent, Finding, View, all_agents
 from ignite_domain.governance.book import Book
+from ignite_domain.governance.observed import Event, Note, Where
 from ignite_domain.governance.orchestrator import Orchestrator, Settled
 from ignite_domain.governance.rules import BY_AGENT, Rule, Scope
-from ignite_domain.governance.signals import Event, Note, SignalProcessor, Where
+from ignite_domain.governance.signals import SignalProcessor
 from ignite_domain.governance.words import AgentKind, Decision, Mode
 from ignite_domain.isps import Isp
 

@@ -9,7 +9,7 @@ from itertools import compress
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
-from ignite_domain.governance.signals import OutcomeKind, Where
+from ignite_domain.governance.observed import OutcomeKind, Where
 
 ORDER: Final = (
     OutcomeKind.DEFERRED,

@@ -13,9 +13,9 @@ from typing import Final, NamedTuple
 import attrs
 
 from ignite_domain.governance.accounting import AccountingRecord
+from ignite_domain.governance.observed import Outcome, OutcomeKind
 from ignite_domain.governance.replies import EXPIRED, Reply, classify
 from ignite_domain.governance.reply_rules import ReplyClass
-from ignite_domain.governance.signals import Outcome, OutcomeKind
 from ignite_domain.isps import Isp, isp_of
 
 ADDRESS_KINDS: Final = frozenset({ReplyClass.INVALID, ReplyClass.INACTIVE, ReplyClass.FULL})

@@ -29,8 +29,8 @@ from ignite_domain.governance.logged import (
     Said,
     Stretch,
 )
+from ignite_domain.governance.observed import Event, Note, Where, code_of
 from ignite_domain.governance.outcomes import FIRST_ATTEMPT
-from ignite_domain.governance.signals import Event, Note, Where, code_of
 from ignite_domain.governance.words import Signal
 
 OPEN_MESSAGES: Final = 200_000

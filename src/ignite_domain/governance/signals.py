@@ -9,30 +9,22 @@ stands does not depend on the order in which a second's records were read.
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from itertools import chain, compress
-from typing import Final, NamedTuple
-
-import attrs
+from typing import Final
 
 from ignite_domain.governance.alarms import TUNINGS, Cusum, level_of
+from ignite_domain.governance.cells import Cell, Cells, Scope
+from ignite_domain.governance.observed import NOTHING, Accepted, Event, Note, Outcome, Where
 from ignite_domain.governance.ports import HistoryPoint, StoredSignal
 from ignite_domain.governance.slices import Slices
 from ignite_domain.governance.streams import (
-    BOUNCED,
     COMPLAINED,
-    CONNECTION,
     COUNTED,
-    DEAD,
-    DEFERRED,
-    DEFERRED_ADDRESS,
-    DEFERRED_WAY,
     DELIVERED,
     EVENT,
     KEPT_MINUTES,
-    REFUSED,
     WAITED,
     Seen,
     Stream,
@@ -52,164 +44,14 @@ SCOPES_KEPT: Final = 500
 LONGEST_NAME: Final = 300
 """Addresses, jobs and queues counted per provider and elsewhere, first come, and the bytes of their names; those that
 were idle for a week are gone at the next start. What finds no room is counted for its provider."""
-CELLS_KEPT: Final = 50_000
 COMPLAINT_MEDIAN: Final = timedelta(hours=6)
 """How late half of the complaints come after delivery; a setting, since feedback loops differ."""
 WALKED: Final = frozenset({"isp", "ip", "job"})
 """Scope types whose alarms some rule asks for."""
-WAY_KINDS: Final = frozenset({"network", "routing", "auth", "tls"})
-"""Reply classes that tell of the way to a provider, or of our configuration, and not of its capacity."""
 BY_JOB: Final = frozenset({"carried"})
 """Reply classes that tell of what a job carries; who was told is remembered by job too."""
 STATE: Final = "state"
 """The row of a scope that holds its whole state; the other rows are for people and queries."""
-
-
-class OutcomeKind(StrEnum):
-    DELIVERED = "delivered"
-    DEFERRED = "deferred"
-    BOUNCED = "bounced"
-    COMPLAINED = "complained"
-    CONNECTION = "connection"
-
-
-@attrs.define(slots=True)
-class Outcome:
-    """What one record says, as signals see it. `address_fault`: the reply is about the recipient's address.
-
-    `recipient` is a hash. `reply_rule` and `reply_kind` are "" for deliveries. `waited_s`: how long a delivered message
-    was in the queue, 0 if that is not told. `names`: see `Told`; `asks_s`: the seconds that the reply asks to wait.
-    """
-
-    at: datetime
-    isp: Isp | None
-    kind: OutcomeKind
-    ip: str
-    job: str
-    queue: str
-    recipient: str
-    first: bool
-    address_fault: bool = False
-    about_us: bool = False
-    reply_kind: str = ""
-    reply_rule: str = ""
-    waited_s: int = 0
-    names: str = ""
-    asks_s: int = 0
-
-    @property
-    def event(self) -> "Event":
-        """The outcome as it is counted."""
-        return (
-            int(self.at.timestamp()),
-            (self.isp.value if self.isp else "", self.ip, self.job, self.queue),
-            self.code,
-            self.recipient,
-            "" if self.kind is OutcomeKind.CONNECTION else self.reply_rule,
-            self.reply_kind,
-            self.waited_s,
-        )
-
-    @property
-    def note(self) -> "Note":
-        """What its reply says besides its class."""
-        where = (self.isp.value if self.isp else "", self.ip, self.job, self.queue)
-        return Note(int(self.at.timestamp()), where, self.recipient, self.reply_rule, self.names, self.asks_s)
-
-    @property
-    def code(self) -> int:
-        """The code under which it is counted."""
-        return code_of(self.kind, self.first, self.address_fault, self.about_us, self.reply_kind)
-
-
-def code_of(kind: OutcomeKind, first: bool, address_fault: bool, about_us: bool, reply_kind: str) -> int:
-    """The code under which an outcome is counted, from what an `Outcome` knows of it."""
-    match kind:
-        case OutcomeKind.DELIVERED:
-            code = DELIVERED
-        case OutcomeKind.DEFERRED:
-            code = DEFERRED_ADDRESS if address_fault else DEFERRED
-            if reply_kind in WAY_KINDS:
-                code = DEFERRED_WAY
-        case OutcomeKind.BOUNCED:
-            code = DEAD if address_fault else REFUSED if about_us else BOUNCED
-        case OutcomeKind.COMPLAINED:
-            return COMPLAINED
-        case OutcomeKind.CONNECTION:
-            return CONNECTION
-    return code if first else code + 1
-
-
-Scope = tuple[str, str, str]
-Where = tuple[str, str, str, str]
-"""Provider ("" for elsewhere), sending address, job, queue of a record."""
-
-
-@attrs.frozen
-class Accepted:
-    """Deliveries in order of time, in columns. `again`: which of them are retries; () if none is. `waited` is by
-    minute (since 1970): seconds from queue to delivery in all, by where."""
-
-    seconds: Sequence[int] = ()
-    wheres: Sequence[Where] = ()
-    again: Sequence[bool] = ()
-    waited: Mapping[int, Mapping[Where, int]] = attrs.field(factory=dict)
-
-
-NOTHING: Final = Accepted()
-
-
-class Note(NamedTuple):
-    """What a reply says besides its class, of one that names somebody or asks to wait: see `Outcome`."""
-
-    second: int
-    where: Where
-    recipient: str
-    rule: str
-    names: str
-    asks_s: int
-
-
-Event = tuple[int, Where, int, str, str, str, int]
-"""An outcome as it is counted: second, where, code, and of a reply recipient, rule ("" if there was none) and class;
-last `Outcome.waited_s`."""
-
-
-@attrs.define(slots=True, eq=False)
-class _Cell:
-    """The places where mail of one `Where` is counted, and where its replies are remembered."""
-
-    streams: tuple[Stream, ...]
-    walked: tuple[Stream, ...]
-    replied: tuple[Scope, ...]
-    told: dict[str, tuple[Told, ...]] = attrs.field(factory=dict)  # by reply rule
-
-
-class _Cells(dict[Where, _Cell]):
-    """Cells that have been met; another one is made."""
-
-    def __init__(self, make: Callable[[Where], _Cell]) -> None:
-        super().__init__()
-        self._make = make
-        self.streams: dict[Where, tuple[Stream, ...]] = _Streams(self)
-
-    def __missing__(self, where: Where) -> _Cell:
-        if len(self) >= CELLS_KEPT:
-            self.clear()
-            self.streams.clear()
-        cell = self[where] = self._make(where)
-        return cell
-
-
-class _Streams(dict[Where, tuple[Stream, ...]]):
-    def __init__(self, cells: _Cells) -> None:
-        super().__init__()
-        self._cells = cells
-
-    def __missing__(self, where: Where) -> tuple[Stream, ...]:
-        streams = self._cells[where].streams
-        self[where] = streams
-        return streams
 
 
 class SignalProcessor:
@@ -229,7 +71,7 @@ class SignalProcessor:
     ) -> None:
         self._median_s = complaint_median.total_seconds()
         self._streams: dict[Scope, Stream] = {}
-        self._cells = _Cells(self._cell)
+        self._cells = Cells(self._cell)
         self._minute = -1
         self._asked, self._asked_minute = datetime.min, 0
         self._firsts: Counter[Stream] = Counter()
@@ -276,7 +118,7 @@ class SignalProcessor:
         for stream in self._peaks:
             stream.looked()
         self._peaks.clear()
-        rising: list[tuple[_Cell, int]] = []
+        rising: list[tuple[Cell, int]] = []
         second, done = -1, 0
         for at, where, code, recipient, rule, kind, waited in events:
             if at != second:
@@ -384,7 +226,7 @@ class SignalProcessor:
                 self._slices.count((stream,), self._minute, DELIVERED + 1, many)
         self._touched.update(waiting)
 
-    def _count(self, where: Where, minute: int, code: int) -> _Cell:
+    def _count(self, where: Where, minute: int, code: int) -> Cell:
         cell = self._cells[where]
         if minute != self._minute:
             self._settle()
@@ -396,7 +238,7 @@ class SignalProcessor:
         count(cell.streams, minute, code)
         return cell
 
-    def _walk(self, rising: list[tuple[_Cell, int]], second: int) -> None:
+    def _walk(self, rising: list[tuple[Cell, int]], second: int) -> None:
         for cell, code in rising:
             for stream in cell.walked:
                 if stream.complaint(second, self._median_s) if code == COMPLAINED else stream.event(code):
@@ -405,7 +247,7 @@ class SignalProcessor:
                     self._slices.walked(stream, second, code)
         rising.clear()
 
-    def _cell(self, where: Where) -> _Cell:
+    def _cell(self, where: Where) -> Cell:
         label, ip, job, queue = where
         isp = str(label) or ELSEWHERE
         scopes: list[Scope] = [(isp, "isp", isp), (HOST, "host", HOST)]
@@ -415,7 +257,7 @@ class SignalProcessor:
         streams = tuple(
             self._streams.get(scope) or self._keep(scope, Stream(scope, scope[1] in WALKED)) for scope in scopes
         )
-        return _Cell(
+        return Cell(
             streams,
             tuple(stream for stream in streams if stream.walked),
             tuple(scope for scope in scopes if scope[1] in ("isp", "host", "ip")),
@@ -426,7 +268,7 @@ class SignalProcessor:
         known = self._scopes.get((isp, kind), {})
         return name in known or (len(known) < SCOPES_KEPT and len(name) <= LONGEST_NAME)
 
-    def _told_in(self, cell: _Cell, rule: str) -> tuple[Told, ...]:
+    def _told_in(self, cell: Cell, rule: str) -> tuple[Told, ...]:
         scopes = cell.replied
         if self._kinds.get(rule) in BY_JOB:
             scopes += tuple(stream.scope for stream in cell.streams if stream.scope[1] == "job")
@@ -628,4 +470,4 @@ def _minute(at: datetime) -> int:
     return int(at.timestamp()) // 60
 
 
-__all__ = ["ELSEWHERE", "HOST", "Outcome", "OutcomeKind", "Seen", "Signal", "SignalProcessor"]
+__all__ = ["ELSEWHERE", "HOST", "Seen", "Signal", "SignalProcessor"]

@@ -23,8 +23,9 @@ from ignite_app.settings import (
     TrackingSettings,
     VmtaSettings,
 )
+from ignite_domain.governance.observed import OutcomeKind
 from ignite_domain.governance.ports import Step
-from ignite_domain.governance.signals import OutcomeKind, SignalProcessor
+from ignite_domain.governance.signals import SignalProcessor
 from ignite_domain.governance.words import Action, AgentKind, Decision, DecisionStatus, Mode, OnDeadline, TargetType
 from ignite_domain.isps import Isp
 

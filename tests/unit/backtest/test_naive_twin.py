@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from ignite_app.backtest.cells import cells_of, read_cells
 from ignite_domain.governance.judging import Governance
 from ignite_domain.governance.logged import BOUNCED, DEFERRED, DELIVERED, NOTHING_SAID, ORDER, Line, Said, Stretch
+from ignite_domain.governance.observed import Outcome
 from ignite_domain.governance.replay import Replay
-from ignite_domain.governance.signals import Outcome, SignalProcessor
+from ignite_domain.governance.signals import SignalProcessor
 from ignite_domain.governance.words import Signal
 from ignite_domain.isps import Isp
 

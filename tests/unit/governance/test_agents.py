@@ -7,9 +7,10 @@ import pytest
 
 from governance_streams import IPS, START, calm, outcome, steady
 from ignite_domain.governance.agents import HOST_WATCH, Agent, View, all_agents
+from ignite_domain.governance.observed import Outcome, OutcomeKind
 from ignite_domain.governance.reported import ReportedRate
 from ignite_domain.governance.rules import RULES, faults
-from ignite_domain.governance.signals import Outcome, OutcomeKind, SignalProcessor
+from ignite_domain.governance.signals import SignalProcessor
 from ignite_domain.governance.words import Action, AgentKind, Decision, TargetType
 from ignite_domain.isps import Isp
 

@@ -12,9 +12,10 @@ from ignite_domain.governance.accounting import Entry, LineReader
 from ignite_domain.governance.deliveries import FEW, BulkReader
 from ignite_domain.governance.gatherer import Gatherer
 from ignite_domain.governance.ingestor import Ingestor
+from ignite_domain.governance.observed import Accepted
 from ignite_domain.governance.orchestrator import Orchestrator
 from ignite_domain.governance.ports import FeedBatch, Position, SendFacts
-from ignite_domain.governance.signals import Accepted, SignalProcessor
+from ignite_domain.governance.signals import SignalProcessor
 from ignite_domain.governance.words import Mode
 from ignite_domain.isps import Isp
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from governance_streams import START, outcome
 from ignite_domain.governance.dimensions import By, windows
+from ignite_domain.governance.observed import OutcomeKind
 from ignite_domain.governance.recovery import outcomes_of
-from ignite_domain.governance.signals import OutcomeKind, SignalProcessor
+from ignite_domain.governance.signals import SignalProcessor
 from ignite_domain.governance.streams import Seen
 from ignite_domain.governance.words import PERSON_RULE, Action, AgentKind, Decision, Signal, TargetType
 from ignite_domain.isps import Isp

@@ -19,10 +19,11 @@ from ignite_domain.governance import reconcile as r
 from ignite_domain.governance.approvals import after
 from ignite_domain.governance.commands import Verb
 from ignite_domain.governance.host_state import QUESTIONS, HostState, read
+from ignite_domain.governance.observed import OutcomeKind
 from ignite_domain.governance.orchestrator import Orchestrator
 from ignite_domain.governance.recovery import LEVERS
 from ignite_domain.governance.rules import PROBE_FEW_OUTCOMES
-from ignite_domain.governance.signals import OutcomeKind, SignalProcessor
+from ignite_domain.governance.signals import SignalProcessor
 from ignite_domain.governance.words import OWNER, Action, AgentKind, Decision, DecisionStatus, Mode, TargetType
 from ignite_domain.isps import Isp
 

@@ -8,9 +8,10 @@ import attrs
 import pytest
 
 from governance_streams import IPS, START, outcome, steady
+from ignite_domain.governance.observed import OutcomeKind
 from ignite_domain.governance.orchestrator import Orchestrator, Settled
 from ignite_domain.governance.recovery import WAITS, sprt
-from ignite_domain.governance.signals import OutcomeKind, Seen, Signal, SignalProcessor
+from ignite_domain.governance.signals import Seen, Signal, SignalProcessor
 from ignite_domain.governance.words import (
     Action,
     AgentKind,

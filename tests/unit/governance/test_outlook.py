@@ -7,10 +7,11 @@ import attrs
 import pytest
 
 from governance_streams import START, outcome
+from ignite_domain.governance.observed import Outcome, OutcomeKind
 from ignite_domain.governance.outlook import Prospect, ahead, prospects
 from ignite_domain.governance.reported import ReportedRate
 from ignite_domain.governance.rules import RULES
-from ignite_domain.governance.signals import Outcome, OutcomeKind, SignalProcessor
+from ignite_domain.governance.signals import SignalProcessor
 from ignite_domain.governance.steering import Steering
 from ignite_domain.governance.words import Action, AgentKind, Decision, DecisionStatus, OnDeadline, TargetType
 from ignite_domain.isps import Isp

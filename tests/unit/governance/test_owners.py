@@ -10,8 +10,9 @@ import pytest
 from governance_streams import START, outcome
 from ignite_domain.governance.approvals import after
 from ignite_domain.governance.desired import Topology, closed_vmtas, desired
+from ignite_domain.governance.observed import Outcome, OutcomeKind
 from ignite_domain.governance.orchestrator import Orchestrator, Settled
-from ignite_domain.governance.signals import Outcome, OutcomeKind, SignalProcessor
+from ignite_domain.governance.signals import SignalProcessor
 from ignite_domain.governance.words import Action, AgentKind, Decision, DecisionStatus, Mode, TargetType
 from ignite_domain.isps import Isp
 

@@ -6,8 +6,9 @@ import attrs
 import pytest
 
 from governance_streams import START, outcome
+from ignite_domain.governance.observed import OutcomeKind
 from ignite_domain.governance.recovery import sprt, way_back
-from ignite_domain.governance.signals import OutcomeKind, SignalProcessor
+from ignite_domain.governance.signals import SignalProcessor
 from ignite_domain.governance.steering import Steering
 from ignite_domain.governance.streams import Seen
 from ignite_domain.governance.words import Action, AgentKind, Decision, DecisionStatus, Signal, TargetType

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ignite_domain.governance.observed import OutcomeKind
 from ignite_domain.governance.outcomes import kind_for_rules
 from ignite_domain.governance.replies import Reply, ReplyClass, classify, suppresses
-from ignite_domain.governance.signals import OutcomeKind
 
 C = ReplyClass
 FILES = ("bounce_replies.json", "isp_replies.json")

@@ -9,10 +9,11 @@ import pytest
 from governance_streams import IPS, START, outcome
 from ignite_domain.governance.accounting import AccountingRecord
 from ignite_domain.governance.agents import View, all_agents
+from ignite_domain.governance.observed import Outcome, OutcomeKind
 from ignite_domain.governance.orchestrator import Orchestrator
 from ignite_domain.governance.outcomes import outcome_of, reply_of
 from ignite_domain.governance.ports import RateStep, StoredSignal
-from ignite_domain.governance.signals import Outcome, OutcomeKind, SignalProcessor
+from ignite_domain.governance.signals import SignalProcessor
 from ignite_domain.governance.steering import LADDER, Steering, minute_of
 from ignite_domain.governance.told import Told
 from ignite_domain.governance.words import (

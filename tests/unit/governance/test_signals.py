@@ -7,8 +7,9 @@ import pytest
 
 from governance_streams import IPS, START, outcome, steady
 from ignite_domain.governance.accounting import AccountingRecord
+from ignite_domain.governance.observed import Outcome, OutcomeKind
 from ignite_domain.governance.outcomes import outcome_of, reply_of
-from ignite_domain.governance.signals import HOST, Outcome, OutcomeKind, Seen, Signal, SignalProcessor
+from ignite_domain.governance.signals import HOST, Seen, Signal, SignalProcessor
 from ignite_domain.isps import Isp
 
 GMAIL = ("gmail", "isp", "gmail")

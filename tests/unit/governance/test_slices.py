@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from governance_streams import outcome
+from ignite_domain.governance.observed import Outcome, OutcomeKind
 from ignite_domain.governance.ports import HistoryPoint, StoredSignal
-from ignite_domain.governance.signals import Outcome, OutcomeKind, SignalProcessor
+from ignite_domain.governance.signals import SignalProcessor
 from ignite_domain.governance.words import Signal
 
 START = datetime(2026, 11, 2, 8, tzinfo=UTC)

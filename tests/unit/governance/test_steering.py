@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from governance_streams import START, outcome
+from ignite_domain.governance.observed import Outcome, OutcomeKind
 from ignite_domain.governance.orchestrator import Orchestrator, Settled
 from ignite_domain.governance.ports import RateStep, StoredSignal
-from ignite_domain.governance.signals import Outcome, OutcomeKind, SignalProcessor
+from ignite_domain.governance.signals import SignalProcessor
 from ignite_domain.governance.steering import LADDER, Steering, minute_of
 from ignite_domain.governance.words import Action, AgentKind, Decision, DecisionStatus, Mode, TargetType
 from ignite_domain.isps import Isp

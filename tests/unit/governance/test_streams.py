@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from governance_streams import START, outcome, steady
 from ignite_domain.governance.alarms import level_of
+from ignite_domain.governance.observed import Outcome, OutcomeKind
 from ignite_domain.governance.ports import StoredSignal
-from ignite_domain.governance.signals import Outcome, OutcomeKind, SignalProcessor
+from ignite_domain.governance.signals import SignalProcessor
 from ignite_domain.governance.streams import Stream, count, deliver
 from ignite_domain.governance.walks import ComplaintWalk
 from ignite_domain.governance.words import Signal

@@ -3,7 +3,7 @@
 import pytest
 
 from ignite_app.scoreboard.incidents import INCIDENTS, RESTRICTING, Incident, draw, minutes, watch
-from ignite_domain.governance.signals import OutcomeKind
+from ignite_domain.governance.observed import OutcomeKind
 
 SURE = [incident for incident in INCIDENTS if incident.marked]
 

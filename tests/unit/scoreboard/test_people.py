@@ -8,7 +8,7 @@ import pytest
 from ignite_app.scoreboard.incidents import INCIDENTS, START, Incident, draw
 from ignite_app.scoreboard.people import BY_ISP, REASONS, People, measure, of_incident, text_of
 from ignite_app.scoreboard.twin.texts import Why
-from ignite_domain.governance.signals import Outcome, OutcomeKind
+from ignite_domain.governance.observed import Outcome, OutcomeKind
 from ignite_domain.isps import Isp
 
 

@@ -20,6 +20,7 @@ from ignite_app.scoreboard.twin.world import BASE, Levers, Queue, Row
 from ignite_domain.governance.agents import HOST_WATCH, View, all_agents
 from ignite_domain.governance.desired import Desired, KnobKind, Topology, desired
 from ignite_domain.governance.include_file import BACKOFF_SHARE
+from ignite_domain.governance.observed import Outcome, OutcomeKind
 from ignite_domain.governance.orchestrator import REENTRY, Orchestrator, Settled
 from ignite_domain.governance.outcomes import ADDRESS_KINDS, KINDS, NOTHING_MEANT, US_KINDS, meant_by
 from ignite_domain.governance.ports import RateStep, StatusChange
@@ -28,7 +29,7 @@ from ignite_domain.governance.reconcile import covers
 from ignite_domain.governance.recovery import LEVERS
 from ignite_domain.governance.replies import suppresses
 from ignite_domain.governance.rules import BY_AGENT, Rule, Scope, Test
-from ignite_domain.governance.signals import Outcome, OutcomeKind, SignalProcessor
+from ignite_domain.governance.signals import SignalProcessor
 from ignite_domain.governance.steering import LADDER, Steering, WayOut
 from ignite_domain.governance.streams import Seen
 from ignite_domain.governance.words import Action, Decision, DecisionStatus, Mode, Signal
