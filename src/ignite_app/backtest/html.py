@@ -7,7 +7,7 @@ from typing import Any, Final
 from ignite_app.backtest.charts import DRAWN, Charts
 from ignite_app.backtest.run import Result, reason_of, stamp_of
 from ignite_app.backtest.svg import Drawing, Mark, draw
-from ignite_app.backtest.timeline import action_of, outcomes_in_words
+from ignite_app.backtest.timeline import action_of, outcomes_in_words, remarks
 from ignite_domain.governance.agents import NO_FEEDBACK
 from ignite_domain.governance.book import Entry
 from ignite_domain.governance.rules import RULES
@@ -87,6 +87,7 @@ def _page(result: Result) -> Iterator[str]:
     yield "</dl></header>"
     yield "<p class=quiet>Nothing here changed what happened: outcomes are those of the log, decisions are what they "
     yield "would have been. All times are UTC.</p>"
+    yield from (f"<p>{escape(one)}</p>" for one in remarks(result))
     yield from _decisions(result.decisions)
     yield from _providers(result)
     yield from _rejects(result)

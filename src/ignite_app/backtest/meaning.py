@@ -6,6 +6,7 @@ Decides nothing that `outcomes` and `replies` do not decide for everybody.
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from ignite_app.backtest.cells import QUOTED
@@ -27,7 +28,8 @@ MEMO: Final = 50_000
 TIMES_KEPT: Final = 20_000
 _SIXTY: Final = tuple(f"{second:02}" for second in range(60))
 _SOMEBODY: Final = "somebody@somewhere.example"
-_SOME_IP: Final = "192.0.2.1"
+_SOME_IP: Final = "240.0.0.1"
+"""Of a range that nothing is sent from: no reply names it by itself."""
 _SERIAL: Final = re.compile(r"\b(?=[A-Fa-f]*\d)[0-9A-Fa-f]{7,}\b")
 
 
@@ -119,8 +121,8 @@ class Memo:
         to fixed ones first: a storm of one reply is classified once."""
         if rcpt:
             diagnostic = diagnostic.replace(rcpt, _SOMEBODY)
-        if ip:
-            diagnostic = diagnostic.replace(ip, _SOME_IP)
+        if ip and ip in diagnostic:
+            diagnostic = _alone(ip).sub(_SOME_IP, diagnostic)
         key = (kind, status, _SERIAL.sub("0000000", diagnostic), self._provider(mta))
         found = self.said.get(key)
         if found is None:
@@ -138,6 +140,12 @@ class Memo:
         return found
 
 
+@lru_cache(maxsize=4096)
+def _alone(ip: str) -> re.Pattern[str]:
+    """An address where it is one of its own, and not the beginning or end of another."""
+    return re.compile(rf"(?<![0-9A-Fa-f:.]){re.escape(ip)}(?![0-9A-Fa-f:]|\.[0-9])")
+
+
 def said_of(kind: str, status: str, diagnostic: str, mta: str) -> Said:
     """What the reply in a record of type `kind` says."""
     outcome = KINDS[kind]
@@ -147,12 +155,13 @@ def said_of(kind: str, status: str, diagnostic: str, mta: str) -> Said:
     quoted = diagnostic.removeprefix("smtp;")
     reply = EXPIRY if is_expiry(kind, code) else classify(code, quoted, mta.partition(" ")[0])
     meant = meant_by(reply, outcome, _SOMEBODY.partition("@")[2])
+    kind_named, _, named = meant.names.partition(" ")
     return Said(
         meant.rule,
         meant.kind,
         reply.kind in ADDRESS_KINDS,
         outcome is OutcomeKind.BOUNCED and reply.kind in US_KINDS,
         reply.hard,
-        meant.names.replace(_SOME_IP, "").strip(),  # the address that it was sent from
+        kind_named if named == _SOME_IP else meant.names,  # the address that it was sent from is known without
         meant.asks_s,
     )

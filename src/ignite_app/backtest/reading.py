@@ -33,6 +33,8 @@ _ORDER_OF: Final = {name: ORDER.index(kind) for name, kind in KINDS.items()}
 _KNOWN: Final = frozenset({"d", "b", "t", "tq", "r", "f", "rb", "rs"})
 """Types as PMTA writes them. Other names take the careful way."""
 ODD_LINES: Final = 32
+GONE_BY: Final = ("rcpt", "dsnStatus", "dsnDiag", "dlvSourceIp", "jobId", "queue")
+"""Columns that rules go by: whose mail, what was said, and where it is counted."""
 _REPLY: Final = "dsnstatus dsndiag dsnmta rcpt dlvsourceip".split()
 
 Batch = tuple[int, Stretch]
@@ -42,7 +44,7 @@ Batch = tuple[int, Stretch]
 @attrs.define
 class Counted:
     """What has been read so far. `first`, `last`: seconds of the earliest and latest record; `skipped` lay outside the
-    period that was asked for."""
+    period that was asked for. `lacks`: by file the columns that rules would go by and that it has not."""
 
     records: int = 0
     rejected: int = 0
@@ -50,6 +52,7 @@ class Counted:
     first: int = -1
     last: int = -1
     rejects: dict[str, list[Rejected]] = attrs.field(factory=dict)
+    lacks: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
 
     def reject(self, name: str, found: Rejected) -> None:
         self.rejected += 1
@@ -246,6 +249,8 @@ class FileReader:
         for index, name in enumerate(names):
             self._where.setdefault(name.strip().lower(), index)
         self._width = len(names)
+        if lacking := tuple(name for name in GONE_BY if name.lower() not in self._where):
+            self._counted.lacks[self.name] = lacking
         # a column that the file has not is the empty cell that is put behind the last one
         self._reply_of = itemgetter(*(self._where.get(name, self._width) for name in _REPLY))
         self._header = self._reader.header

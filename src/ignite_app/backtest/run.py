@@ -161,9 +161,9 @@ def stamp_of(second: int) -> str:
 
 
 def reason_of(entry: Entry) -> str:
-    """The reason, with the orchestrator's word where the decision is only a proposal."""
-    proposed = entry.note and entry.decision.status.value == "proposed"
-    return f"{entry.decision.reason} (proposal: {entry.note})" if proposed else entry.decision.reason
+    """The reason, with the orchestrator's word where the decision was only a proposal."""
+    told = f" (only proposed: {entry.note})" if entry.note else " (only proposed)"
+    return f"{entry.decision.reason}{told}" if entry.proposed else entry.decision.reason
 
 
 def report(result: Result) -> dict[str, Any]:

@@ -98,6 +98,9 @@ class _Unseekable(io.RawIOBase):
 def sources_of(names: Sequence[str]) -> list[Source]:
     """The files, by name, each once. Raises `BadInput` for one that is not there."""
     for name in names:
-        if name != STDIN and not Path(name).is_file():
-            raise BadInput(f"{name}: no such file")
+        if name == STDIN or Path(name).is_file():
+            continue
+        if name.startswith("-"):
+            raise BadInput(f"{name}: no such option")
+        raise BadInput(f"{name}: {'is a folder; name the files in it' if Path(name).is_dir() else 'no such file'}")
     return [Source(name) for name in sorted(set(names))]

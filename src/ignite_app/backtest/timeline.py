@@ -19,7 +19,8 @@ def lines_of(result: Result) -> Iterator[str]:
         if entry.decision.action is not Action.RELEASE:
             yield f"    {outcomes_in_words(entry)}"
     if not result.decisions:
-        yield "nothing was decided: everything stayed within what is tolerated"
+        read = " of what could be read" if result.counted.rejected else ""
+        yield f"nothing was decided: everything{read} stayed within what is tolerated"
     yield ""
     yield from _summary(result)
 
@@ -27,7 +28,8 @@ def lines_of(result: Result) -> Iterator[str]:
 def _decision(entry: Entry) -> str:
     one = entry.decision
     who = f"{one.isp.shown if one.isp else 'host'} {one.agent.value}"
-    what = f"{action_of(one).replace('_', ' ')} {target_of(one)}"
+    action, target = action_of(one).replace("_", " "), target_of(one)
+    what = f"{action} {one.target if action.split()[-1] == one.target_type.value else target}"
     return f"{one.at:%Y-%m-%d %H:%M:%S}  {who:20} {what}: {reason_of(entry)} [{one.rule}]"
 
 
@@ -60,16 +62,26 @@ def in_words(tally: Tally) -> str:
     )
 
 
+def remarks(result: Result) -> Iterator[str]:
+    """What the files do not say, so that no rule can go by it."""
+    for name, columns in sorted(result.counted.lacks.items()):
+        yield f"{name} has no column {', '.join(columns)}: rules that go by that are silent here"
+    if not any(tally.deferred for tally in result.totals.outcomes.values()):
+        yield "no deferrals (records t) in these files: if the host does not log them, rules about them are silent here"
+
+
 def _summary(result: Result) -> Iterator[str]:
     counted = result.counted
     kinds: dict[str, int] = {}
     for entry in result.decisions:
-        kinds[entry.decision.action.value] = kinds.get(entry.decision.action.value, 0) + 1
+        kind = entry.decision.action.value.replace("_", " ") + (" proposed" if entry.proposed else "")
+        kinds[kind] = kinds.get(kind, 0) + 1
     what = ", ".join(f"{count} {action}" for action, count in sorted(kinds.items())) or "none"
     yield f"{counted.records:,} records; {len(result.decisions)} decisions: {what}"
     for label, name in [*((isp.value, isp.shown) for isp in Isp), ("", "elsewhere")]:
         if tally := result.totals.outcomes.get(label):
             yield f"  {name:10} {in_words(tally)}"
+    yield from remarks(result)
     dead = sum(result.totals.dead.values())
     if dead:
         yield f"{dead:,} bounces say that the address is dead for good; with a send ledger their people are suppressed"

@@ -42,11 +42,13 @@ class Tally:
 
 @attrs.define
 class Entry:
-    """A decision, its note, what became of its target's mail, and how it ended (None: it did not, in this log)."""
+    """A decision, its note, what became of its target's mail, and how it ended (None: it did not, in this log).
+    `proposed`: it was a proposal only, whatever became of it."""
 
     decision: Decision
     note: str
     tally: Tally
+    proposed: bool = False
     ended: datetime | None = None
     how: str = ""
 
@@ -147,7 +149,7 @@ class Book:
         number = len(self.entries) + 1
         if decision.status is DecisionStatus.APPROVED:
             decision = attrs.evolve(decision, status=DecisionStatus.VERIFIED)
-        entry = Entry(attrs.evolve(decision, id=number), note, Tally())
+        entry = Entry(attrs.evolve(decision, id=number), note, Tally(), decision.status is DecisionStatus.PROPOSED)
         self.entries.append(entry)
         self._open[number] = entry
         self.watched.setdefault(_watch_key(decision), []).append(entry.tally)

@@ -42,7 +42,8 @@ class Scope(StrEnum):
 
 @attrs.frozen
 class Rule:
-    """One row. `limit` is a share, `window_s` seconds, `z` the quantile of the Wilson bound.
+    """One row. `limit` is a share, `window_s` seconds, `z` the quantile of the Wilson bound. `words` may name {limit}
+    and {window}: a policy changes them.
 
     `policy` is the stored policy that changed the row, 0 as it was shipped: it is part of what decisions name.
     """
@@ -55,7 +56,7 @@ class Rule:
     scope: Scope
     action: Action
     lifetime: timedelta
-    says: str
+    words: str
     limit: float = 0.0
     at_least: int = 0
     window_s: int = 600
@@ -69,6 +70,11 @@ class Rule:
         """`rule@version`; `rule@version.policy` of a row that a stored policy changed, the number in four digits, so
         that an id keeps its length while versions come and go."""
         return f"{self.name}@{self.version}" + (f".{self.policy:04}" if self.policy else "")
+
+    @property
+    def says(self) -> str:
+        """What it finds, for people."""
+        return self.words.format(limit=f"{100 * self.limit:g} %", window=self.window_s // 60)
 
 
 _HALF_HOUR: Final = timedelta(minutes=30)
@@ -84,7 +90,7 @@ RULES: Final[tuple[Rule, ...]] = (
         scope=Scope.ISP,
         action=Action.THROTTLE,
         lifetime=_HALF_HOUR,
-        says="everything is deferred and nothing is accepted",
+        words="everything is deferred and nothing is accepted",
         at_least=10,
         parameters={"factor": 0.1},
     ),
@@ -97,7 +103,7 @@ RULES: Final[tuple[Rule, ...]] = (
         scope=Scope.ISP,
         action=Action.THROTTLE,
         lifetime=_HALF_HOUR,
-        says="the provider says that it is too much",
+        words="the provider says that it is too much",
         limit=0.05,
         at_least=2,
         z=2.58,
@@ -113,7 +119,7 @@ RULES: Final[tuple[Rule, ...]] = (
         scope=Scope.ISP,
         action=Action.THROTTLE,
         lifetime=_HALF_HOUR,
-        says="deferrals have risen from at most 10 % towards 30 %",
+        words="deferrals have risen from at most 10 % towards 30 %",
         parameters={"factor": 0.7},
     ),
     Rule(
@@ -125,7 +131,7 @@ RULES: Final[tuple[Rule, ...]] = (
         scope=Scope.ISP,
         action=Action.BACKOFF,
         lifetime=_HALF_HOUR,
-        says="connections are refused and nothing is accepted",
+        words="connections are refused and nothing is accepted",
         at_least=5,
     ),
     Rule(
@@ -137,7 +143,7 @@ RULES: Final[tuple[Rule, ...]] = (
         scope=Scope.ISP,
         action=Action.THROTTLE,
         lifetime=_HALF_HOUR,
-        says="refusals of us have risen from at most 2 % towards 8 %, and no one address is to blame",
+        words="refusals of us have risen from at most 2 % towards 8 %, and no one address is to blame",
         replies=frozenset({"reputation", "policy", "content"}),  # our own authentication is mended by a person
         parameters={"factor": 0.5},
     ),
@@ -150,7 +156,7 @@ RULES: Final[tuple[Rule, ...]] = (
         scope=Scope.ISP,
         action=Action.WARN,
         lifetime=_HOUR,
-        says="complaints are above 0.1 % of delivered mail",
+        words="complaints are above {limit} of delivered mail",
         limit=0.001,
         at_least=3,
         window_s=86_400,
@@ -164,7 +170,7 @@ RULES: Final[tuple[Rule, ...]] = (
         scope=Scope.IP,
         action=Action.DISABLE_SOURCE,
         lifetime=_HOUR,
-        says="complaints have risen from at most 0.05 % towards 0.3 %",
+        words="complaints have risen from at most 0.05 % towards 0.3 %",
         at_least=3,
     ),
     Rule(
@@ -176,7 +182,7 @@ RULES: Final[tuple[Rule, ...]] = (
         scope=Scope.ISP,
         action=Action.WARN,
         lifetime=timedelta(hours=24),
-        says="the complaint rate that the provider reports is above 0.1 %",
+        words="the complaint rate that the provider reports is above {limit}",
         limit=0.001,
         window_s=86_400,
     ),
@@ -189,7 +195,7 @@ RULES: Final[tuple[Rule, ...]] = (
         scope=Scope.ISP,
         action=Action.WARN,
         lifetime=_HOUR,
-        says="the provider finds fault with our authentication or configuration; a person must look",
+        words="the provider finds fault with our authentication or configuration; a person must look",
         limit=0.02,
         at_least=2,
         replies=frozenset({"auth", "tls"}),
@@ -203,7 +209,7 @@ RULES: Final[tuple[Rule, ...]] = (
         scope=Scope.ISP,
         action=Action.WARN,
         lifetime=_HOUR,
-        says="the provider refuses a domain, signature or link that our mail carries; a person must look",
+        words="the provider refuses a domain, signature or link that our mail carries; a person must look",
         limit=0.02,
         at_least=2,
         replies=frozenset({"carried"}),
@@ -217,7 +223,7 @@ RULES: Final[tuple[Rule, ...]] = (
         scope=Scope.ISP,
         action=Action.WARN,
         lifetime=_HOUR,
-        says="mail does not get through to the provider: network or DNS; a person must look",
+        words="mail does not get through to the provider: network or DNS; a person must look",
         limit=0.10,
         at_least=2,
         replies=frozenset({"network", "routing"}),
@@ -231,7 +237,7 @@ RULES: Final[tuple[Rule, ...]] = (
         scope=Scope.IP,
         action=Action.QUARANTINE_IP,
         lifetime=_HOUR,
-        says="the provider refuses this address by its reputation",
+        words="the provider refuses this address by its reputation",
         limit=0.10,
         at_least=2,
         replies=frozenset({"reputation"}),
@@ -245,7 +251,7 @@ RULES: Final[tuple[Rule, ...]] = (
         scope=Scope.IP,
         action=Action.QUARANTINE_IP,
         lifetime=_HOUR,
-        says="the provider refuses this address by a policy that it does not name",
+        words="the provider refuses this address by a policy that it does not name",
         limit=0.10,
         at_least=5,  # "policy" states no fact about the address: two of them are an ordinary hour's
         replies=frozenset({"policy"}),
@@ -259,7 +265,7 @@ RULES: Final[tuple[Rule, ...]] = (
         scope=Scope.COLD,
         action=Action.HOLD_WARMUP,
         lifetime=timedelta(hours=12),
-        says="the provider defers more than 10 % from a young address",
+        words="the provider defers more than {limit} from a young address",
         limit=0.10,
         at_least=3,
         window_s=3600,
@@ -273,7 +279,7 @@ RULES: Final[tuple[Rule, ...]] = (
         scope=Scope.COLD,
         action=Action.STEP_DOWN_WARMUP,
         lifetime=timedelta(hours=24),
-        says="the provider defers more than 30 % from a young address",
+        words="the provider defers more than {limit} from a young address",
         limit=0.30,
         at_least=5,
         window_s=3600,
@@ -287,7 +293,7 @@ RULES: Final[tuple[Rule, ...]] = (
         scope=Scope.COLD,
         action=Action.STEP_DOWN_WARMUP,
         lifetime=timedelta(hours=24),
-        says="more than 5 % dead addresses from a young address",
+        words="more than {limit} dead addresses from a young address",
         limit=0.05,
         at_least=3,
         window_s=3600,
@@ -301,7 +307,7 @@ RULES: Final[tuple[Rule, ...]] = (
         scope=Scope.ISP,
         action=Action.EMERGENCY_HALT,
         lifetime=_HOUR,
-        says="more than a quarter of five minutes' mail meets dead addresses",
+        words="more than {limit} of {window} minutes' mail meets dead addresses",
         limit=0.25,
         at_least=5,
         window_s=300,
@@ -316,7 +322,7 @@ RULES: Final[tuple[Rule, ...]] = (
         scope=Scope.JOB,
         action=Action.PAUSE_JOB,
         lifetime=_HOUR,
-        says="one job's dead addresses have risen from at most 3 % towards 8 %, so it stops at every provider",
+        words="one job's dead addresses have risen from at most 3 % towards 8 %, so it stops at every provider",
     ),
     Rule(
         name="bounce-rise",
@@ -327,7 +333,7 @@ RULES: Final[tuple[Rule, ...]] = (
         scope=Scope.ISP,
         action=Action.PAUSE_QUEUE,
         lifetime=_HOUR,
-        says="dead addresses have risen from at most 3 % towards 8 %, and no one job is to blame",
+        words="dead addresses have risen from at most 3 % towards 8 %, and no one job is to blame",
     ),
     Rule(
         name="complaints-of-a-job",
@@ -338,7 +344,7 @@ RULES: Final[tuple[Rule, ...]] = (
         scope=Scope.JOB,
         action=Action.PAUSE_JOB,
         lifetime=_HOUR,
-        says="complaints about one job have risen from at most 0.05 % towards 0.3 %, so it stops at every provider",
+        words="complaints about one job have risen from at most 0.05 % towards 0.3 %, so it stops at every provider",
         at_least=3,
     ),
     Rule(
@@ -350,7 +356,7 @@ RULES: Final[tuple[Rule, ...]] = (
         scope=Scope.JOB,
         action=Action.PAUSE_JOB,
         lifetime=_HOUR,
-        says="the provider refuses a domain, signature or link that this job carries, so it stops at every provider",
+        words="the provider refuses a domain, signature or link that this job carries, so it stops at every provider",
         limit=0.10,
         at_least=2,
         replies=frozenset({"carried"}),
@@ -364,7 +370,7 @@ RULES: Final[tuple[Rule, ...]] = (
         scope=Scope.HOST,
         action=Action.EMERGENCY_HALT,
         lifetime=_HOUR,
-        says="many providers turn us away at once for our own authentication, DNS or network; a person must look",
+        words="many providers turn us away at once for our own authentication, DNS or network; a person must look",
         limit=0.30,
         at_least=3,
         replies=frozenset({"auth", "tls", "network", "routing"}),
@@ -378,7 +384,7 @@ RULES: Final[tuple[Rule, ...]] = (
         scope=Scope.HOST,
         action=Action.EMERGENCY_HALT,
         lifetime=_HOUR,
-        says="more than a quarter of the whole host's mail in five minutes meets dead addresses",
+        words="more than {limit} of the whole host's mail in {window} minutes meets dead addresses",
         limit=0.25,
         at_least=20,
         window_s=300,

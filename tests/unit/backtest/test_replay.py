@@ -350,3 +350,60 @@ def test_masking_before_the_memo_never_changes_what_a_reply_means() -> None:
                     said = said_of(kind, reply.status, text, "mx.gmail.com")
                     said = said._replace(names=said.names.removesuffix(f" {ip}"))  # where it was sent from
                     assert memo.meaning(kind, reply.status, text, "mx.gmail.com", rcpt, ip) == said, text
+
+
+def test_the_sending_address_gives_way_only_where_it_stands_alone() -> None:
+    """A host sends from .1 and .12; the reply to mail from .1 names .12, that is another address."""
+    memo = Memo()
+    told = "smtp;550 5.7.1 Messages from {} rejected: listed by Spamhaus"
+    for sent, named, expected in (
+        ("198.51.100.1", "198.51.100.12", "ip 198.51.100.12"),
+        ("198.51.100.12", "198.51.100.1", "ip 198.51.100.1"),
+        ("198.51.100.1", "198.51.100.1", "ip"),
+        ("2001:db8::1", "2001:db8::12", "ip 2001:db8::12"),
+        ("198.51.100.7", "192.0.2.1", "ip 192.0.2.1"),
+    ):
+        said = memo.meaning("b", "5.7.1", told.format(named), "mx.example (192.0.2.9)", "a@b.example", sent)
+        assert said.names == expected, (sent, named)
+
+
+def test_what_the_files_do_not_say_is_told(tmp_path: Path) -> None:
+    lines = [",".join(one.split(",")[:5]) for one in (HEADER, *(line(n, START) for n in range(3)))]
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    result = backtest([str(path)], charts=True)
+    told = list(lines_of(result))
+    lacking = (
+        f"{path} has no column dsnStatus, dsnDiag, dlvSourceIp, jobId, queue: rules that go by that are silent here"
+    )
+    silent = "no deferrals (records t) in these files: if the host does not log them, rules about them are silent here"
+    assert lacking in told
+    assert silent in told
+    assert silent in page(result)
+    path = tmp_path / "whole.csv"
+    whole = list(lines_of(backtest([written(path, [line(0, START), line(1, START, "t", BUSY)])])))
+    assert [one for one in whole if "silent" in one] == []
+
+
+def test_a_decision_that_stays_a_proposal_is_told_as_one(tmp_path: Path) -> None:
+    """Four addresses, all refused at the host's only provider: to stop two of them would stop half of the host."""
+    refused = ("5.7.1", "550 5.7.1 Message rejected due to IP reputation")
+    lines = []
+    for n in range(900):
+        bad = n >= 300 and n % 4 in (0, 1)
+        lines.append(line(n, START + timedelta(seconds=4 * n), *(("b", refused) if bad else ()), ip=f"192.0.2.{n % 4}"))
+    result = backtest([written(tmp_path / "a.csv", lines)])
+    proposed = [entry for entry in result.decisions if entry.proposed]
+    assert proposed
+    told = "\n".join(lines_of(result))
+    assert told.count("(only proposed") == len(proposed)
+    assert "proposed" in next(one for one in told.splitlines() if "decisions:" in one)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("gone.csv", "no such file"), (".", "is a folder; name the files in it"), ("--polcy", "no such option")],
+)
+def test_what_is_no_file_is_named_for_what_it_is(name: str, said: str) -> None:
+    with pytest.raises(BadInput, match=f"^{name}: {said}$"):
+        backtest([name])
