@@ -274,7 +274,7 @@ def parse(text: str, shipped: Policy = SHIPPED) -> tuple[Policy, list[Fault]]:
     known = {row.rule.name: row for row in shipped.rows}
     for name, fields in document.items():
         if name not in known:
-            note(f"there is no such rule{_meant(name, known)}", name)
+            note(f"there is no such rule{meant(name, known)}", name)
         elif not isinstance(fields, Mapping):
             note("must be a mapping of fields, such as {at_least: 20}", name)
         else:
@@ -294,9 +294,7 @@ def _row(row: Row, fields: Mapping[Any, Any], note: Callable[..., None]) -> Row:
     for field, value in fields.items():
         read = FIELDS.get(field)
         if read is None:
-            note(
-                f"there is no such field{_meant(field, FIELDS)}; this rule has {', '.join(used)}", row.rule.name, field
-            )
+            note(f"there is no such field{meant(field, FIELDS)}; this rule has {', '.join(used)}", row.rule.name, field)
         elif field not in used:
             note(
                 f"this rule does not look at it, so it would change nothing; it has {', '.join(used)}",
@@ -314,7 +312,8 @@ def _row(row: Row, fields: Mapping[Any, Any], note: Callable[..., None]) -> Row:
     return Row(attrs.evolve(row.rule, **values), enabled)
 
 
-def _meant(word: Any, known: Iterable[str]) -> str:
+def meant(word: Any, known: Iterable[str]) -> str:
+    """A question after the nearest known word, if one is near."""
     near = difflib.get_close_matches(str(word)[:_NAME_SHOWN], list(known), 1)
     return f"; do you mean {near[0]}?" if near else ""
 

@@ -198,6 +198,12 @@ FAULTY = "bounce-rise:\n  limit: 0.2\nbounce-flod: {}\n"
         (["explain", "bad.yaml"], 2, "bad.yaml:2: bounce-rise.limit"),
         (["explain", "nowhere.yaml"], 2, "nowhere.yaml: No such file"),
         (["explain", "nosuch"], 2, "no rule is called nosuch"),
+        (["explain", "bouncerise"], 2, "no rule is called bouncerise; do you mean bounce-rise? there are "),
+        (
+            ["explain", "bounce-rise"],
+            0,
+            "tolerates 3 %, finds 8 %: S + 19 at an event, - 1 otherwise; alarm at 206 up to",
+        ),
         (["explain", "--policy", "bad.yaml"], 2, "bad.yaml:2: bounce-rise.limit"),
         (["diff", "good.yaml"], 0, "at_least  1 -> 20"),
         (["diff", "good.yaml", "shipped"], 0, "enabled   false -> true"),

@@ -15,14 +15,18 @@ from ignite_app.policy import (
     Row,
     differences,
     duration,
+    meant,
     parse,
     placed,
     text_of,
     uses,
 )
 from ignite_domain.errors import BadInput
-from ignite_domain.governance.rules import Rule, faults
+from ignite_domain.governance.alarms import BUSY, ROWS, TUNINGS, Tuning
+from ignite_domain.governance.rules import Rule, Test, faults
 
+_HOURS: Final = 720
+"""In the thirty days by which a stream's volume is told."""
 SHIPPED_WORD: Final = "shipped"
 PolicyFile = Annotated[Path | None, Parameter(name="--policy", show=False)]
 """The way in which the file was named before it became an argument; scripts may still do so."""
@@ -131,7 +135,8 @@ def _named(table: Policy, names: tuple[str, ...]) -> list[Row]:
     known = [row.rule.name for row in table.rows]
     wanted = [name.partition("@")[0] for name in names]
     if unknown := [name for name, bare in zip(names, wanted, strict=True) if bare not in known]:
-        raise BadInput(f"no rule is called {', '.join(unknown)}; there are {', '.join(known)}")
+        asked = meant(unknown[0].partition("@")[0], known)
+        raise BadInput(f"no rule is called {', '.join(unknown)}{asked or ';'} there are {', '.join(known)}")
     return [row for row in table.rows if not wanted or row.rule.name in wanted]
 
 
@@ -141,10 +146,30 @@ def _values(row: Row, before: dict[str, Any]) -> list[str]:
     where = f"looks at {rule.signal} by {rule.scope}, test {rule.test}"
     replies = f", replies {', '.join(sorted(rule.replies))}" if rule.replies else ""
     told = [where + replies]
+    if rule.test is Test.CUSUM:
+        told += _alarms(*TUNINGS[rule.signal])
     for field in uses(rule):
         was = f"  (shipped: {_plain(before[field])})" if field in before else ""
         told.append(f"{field:9} {_plain(values[field])}{was}")
     return told
+
+
+def _alarms(ordinary: Tuning, busy: Tuning) -> list[str]:
+    """The walk of a CUSUM, whose figures no policy changes; a line more where a busy stream has another."""
+    edge = BUSY if busy != ordinary else ROWS[-1]
+    levels = [f"{limit} up to {min(row, edge) // _HOURS:,}" for row, limit in zip(ROWS, ordinary.limits, strict=True)]
+    told = [f"{_walk(ordinary)}; alarm at {', '.join(levels)} an hour"]
+    if busy != ordinary:
+        told.append(
+            f"above {edge // _HOURS:,} an hour {_walk(busy)}; alarm at {busy.limits[-1]} up to {ROWS[-1] // _HOURS:,}"
+        )
+    return told
+
+
+def _walk(tuning: Tuning) -> str:
+    each = f", by {tuning.unit} messages" if tuning.unit > 1 else ""
+    shares = f"tolerates {100 * tuning.p0:g} %, finds {100 * tuning.p1:g} %"
+    return f"{shares}: S + {tuning.up} at an event, - 1 otherwise{each}"
 
 
 def _plain(value: Any) -> str:
