@@ -108,6 +108,10 @@ class People:
         """What waits for a person, newest first."""
         return await self.room.decisions(_LAST, limit, awaiting=True)
 
+    async def standing(self, limit: int = 1000) -> list[dict[str, Any]]:
+        """What is in force, newest first; suppressions, that last a year, are not among it."""
+        return await self.room.decisions(_LAST, limit, standing=True)
+
     async def answer(self, number: int, by: str, reason: str, *, yes: bool) -> dict[str, Any]:
         """Approve or reject what waits. Answers with the decision."""
         reason = persons.reason_in(reason)

@@ -76,6 +76,7 @@ def test_people_govern_from_the_terminal_as_they_do_over_http(config: str, capsy
     assert [halt[key] for key in ("action", "target_type", "target", "by", "rule", "status")] == [
         "emergency_halt", "isp", "gmail", "ann", "person@1", "approved",
     ]  # fmt: skip
+    assert [one["id"] for one in told(capsys, "governance", "standing", "--config", config, "--json")] == [halt["id"]]
     back = told(capsys, "governance", "release", str(halt["id"]), *by)
     assert (back["action"], back["undoes"], back["by"]) == ("release", halt["id"], "ann")
     assert told(capsys, "governance", "approvals", "--config", config, "--json") == []

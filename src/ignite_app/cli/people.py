@@ -15,7 +15,7 @@ from ignite_app.cli.output import GOOD, emit
 from ignite_app.people import Asked, People
 from ignite_domain.errors import BadInput
 from ignite_domain.governance.persons import MAY
-from ignite_domain.governance.words import Action, TargetType
+from ignite_domain.governance.words import Action, Mode, TargetType
 from ignite_domain.isps import Isp
 
 Reason = Annotated[str, Parameter(name="--reason", help="Why, in a few words; kept with the decision.")]
@@ -95,6 +95,8 @@ def mode(
 
     Without --agent it is for every agent, without --isp for every provider; the most specific line holds.
     """
+    if mode not in (*Mode, NO_MODE):
+        raise BadInput(f"mode: must be one of {', '.join(Mode)}, or {NO_MODE}")
     wanted = None if mode == NO_MODE else mode
     state = _run(config, lambda people: people.set_mode(agent, isp, wanted, by, reason))
     emit(state, as_json=json, lines=_state_lines(state))
@@ -122,6 +124,14 @@ def approvals(*, config: Config = None, json: Json = False) -> int:
     """What waits for a person, each with its deadline and what silence means."""
     rows = _run(config, lambda people: people.waiting())
     emit(rows, as_json=json, lines=_decision_lines(rows) or ["nothing waits"])
+    return GOOD
+
+
+@governance.command
+def standing(*, config: Config = None, json: Json = False) -> int:
+    """The decisions in force, each with the number by which it is released; suppressions are not among them."""
+    rows = _run(config, lambda people: people.standing())
+    emit(rows, as_json=json, lines=_decision_lines(rows) or ["nothing stands"])
     return GOOD
 
 
