@@ -1,5 +1,6 @@
 """The command line without a database: what it prints where, and what it refuses in one line."""
 
+import gzip
 import json
 import logging
 import subprocess
@@ -102,6 +103,18 @@ def test_a_file_that_cannot_be_imported_is_named_as_it_was_given(
     assert cli.run(["import", *files, "--dry-run"]) == 2
     out, err = capsys.readouterr()
     assert (out, err) == ("", f"ignite: {said}\n")
+
+
+def test_a_backtest_of_a_damaged_gzip_tells_what_could_be_read_and_that_it_could_not_finish(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = [f"d,2026-03-01 12:{n // 60 % 60:02}:{n % 60:02}+0000,p{n}@gmail.com,{n * n}" for n in range(3000)]
+    packed = gzip.compress("\n".join(["type,timeLogged,rcpt,envId", *rows, ""]).encode())
+    Path("log.csv.gz").write_bytes(packed[: len(packed) // 2])
+    assert cli.run(["backtest", "log.csv.gz"]) == 3
+    out, err = capsys.readouterr()
+    assert "nothing was decided: everything of what could be read stayed within what is tolerated" in out
+    assert err == "log.csv.gz: the gzip file is damaged; what lies behind that was not read\n"
 
 
 def test_refused_rows_are_told_by_reason_with_their_first_lines(capsys: pytest.CaptureFixture[str]) -> None:

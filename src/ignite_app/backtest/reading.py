@@ -44,7 +44,8 @@ Batch = tuple[int, Stretch]
 @attrs.define
 class Counted:
     """What has been read so far. `first`, `last`: seconds of the earliest and latest record; `skipped` lay outside the
-    period that was asked for. `lacks`: by file the columns that rules would go by and that it has not."""
+    period that was asked for. `lacks`: by file the columns that rules would go by and that it has not. `damaged`: gzip
+    files whose rest could not be read."""
 
     records: int = 0
     rejected: int = 0
@@ -53,6 +54,7 @@ class Counted:
     last: int = -1
     rejects: dict[str, list[Rejected]] = attrs.field(factory=dict)
     lacks: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
+    damaged: list[str] = attrs.field(factory=list)
 
     def reject(self, name: str, found: Rejected) -> None:
         self.rejected += 1
@@ -383,6 +385,7 @@ def _stretches(source: Source, counted: Counted, memo: Memo, period: Period, buf
     reader = FileReader(source.name, counted, memo, period, buffer)
     yield from reader.stretches(source.blocks())
     if source.damaged:
+        counted.damaged.append(source.name)
         counted.reject(source.name, Rejected(reader.line + 1, "the gzip file is damaged from here on"))
 
 

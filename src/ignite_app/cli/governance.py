@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from ignite_app.cli.main import Json, app
-from ignite_app.cli.output import CHECK_FAILS, GOOD, emit, say
+from ignite_app.cli.output import CHECK_FAILS, GOOD, UNFINISHED, emit, say
 from ignite_domain.errors import BadInput
 
 
@@ -42,7 +42,9 @@ def backtest(
         emit(report(result), as_json=True)
     else:
         emit(None, as_json=False, lines=list(lines_of(result)))
-    return GOOD
+    for name in result.counted.damaged:
+        say(f"{name}: the gzip file is damaged; what lies behind that was not read")
+    return UNFINISHED if result.counted.damaged else GOOD
 
 
 @app.command
